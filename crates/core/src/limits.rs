@@ -1,0 +1,42 @@
+//! Every limit on what comes from outside, in one place, so that operators can read them on one page.
+
+/// Longest path of a file in a repository, in bytes.
+pub const PATH_BYTES_MAX: usize = 4096;
+/// Deepest nesting of folders.
+pub const PATH_DEPTH_MAX: usize = 128;
+/// Longest ref name, in bytes.
+pub const REF_BYTES_MAX: usize = 255;
+/// Longest name of a repository or namespace, in bytes.
+pub const NAME_BYTES_MAX: usize = 96;
+/// Largest file stored in git itself; anything above belongs into LFS.
+pub const REGULAR_FILE_BYTES_MAX: u64 = 10 * 1024 * 1024;
+/// Largest body of an NDJSON commit.
+pub const COMMIT_BODY_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Most operations in one commit.
+pub const COMMIT_OPERATIONS_MAX: usize = 25_000;
+/// Longest commit title and description, in bytes.
+pub const COMMIT_MESSAGE_BYTES_MAX: usize = 64 * 1024;
+/// Most files in one preupload request.
+pub const PREUPLOAD_FILES_MAX: usize = 1000;
+/// Most paths in one paths-info request.
+pub const PATHS_INFO_MAX: usize = 2000;
+/// Largest body of an ordinary JSON or form request.
+pub const JSON_BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Largest README.md whose front matter is read.
+pub const CARD_BYTES_MAX: usize = 1024 * 1024;
+/// Most objects in one LFS batch.
+pub const LFS_BATCH_OBJECTS_MAX: usize = 1000;
+/// Largest LFS object, in bytes.
+pub const LFS_OBJECT_BYTES_MAX: u64 = 1024 * 1024 * 1024 * 1024;
+/// Largest pack accepted from `git push`, in bytes.
+pub const PUSH_PACK_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
+/// Most ref updates in one push.
+pub const PUSH_COMMANDS_MAX: usize = 10_000;
+/// Entries of one page of a tree listing.
+pub const TREE_PAGE: usize = 1000;
+/// Entries of one page of a tree listing with last commits.
+pub const TREE_PAGE_EXPANDED: usize = 100;
+/// Entries of one page of a commit list.
+pub const COMMITS_PAGE: usize = 50;
+/// Commits walked before the last commit of a path is answered as unknown.
+pub const LAST_COMMIT_WALK_MAX: usize = 10_000;
