@@ -4,6 +4,7 @@
 //! that type. This crate does no I/O, is not async, and knows nothing of HTTP, SQL or git transport.
 
 pub mod access;
+pub mod fault;
 pub mod hash;
 pub mod id;
 pub mod limits;

@@ -1,1 +1,27 @@
-//! To be written.
+//! The database floor: one set of query functions, run on SQLite or PostgreSQL.
+//!
+//! [`Db`] hands out a [`Conn`] to read and a [`Tx`] to write; the modules hold one aggregate each. Every SQL text
+//! is written once, in the subset both engines share: `$1` placeholders, BIGINT numbers, times in milliseconds,
+//! names folded in Rust. Where the engines must part, [`dialect`] holds the difference.
+//! This floor knows nothing of permissions, HTTP or git formats.
+
+mod conn;
+mod error;
+mod migrate;
+mod row;
+
+pub mod account;
+pub mod dialect;
+pub mod discussion;
+pub mod event;
+pub mod job;
+pub mod lfs;
+pub mod pack;
+pub mod refs;
+pub mod repo;
+pub mod setting;
+pub mod token;
+
+pub use conn::{Conn, Db, PoolSizes, Tx};
+pub use error::DbError;
+pub use row::{Row, Value};

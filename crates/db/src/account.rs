@@ -1,0 +1,195 @@
+//! Users, organisations and memberships.
+
+use steelyard_core::{Namespace, OrgRole, Timestamp, Visibility};
+
+use crate::conn::args;
+use crate::{Conn, DbError, Row, Tx};
+
+/// What an account is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccountKind {
+    /// A person or a robot.
+    User,
+    /// An organisation of users.
+    Org,
+}
+
+impl AccountKind {
+    /// The Hub's word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Org => "org",
+        }
+    }
+}
+
+/// A user or an organisation.
+#[derive(Debug, Clone)]
+pub struct AccountRow {
+    /// Internal key.
+    pub id: i64,
+    /// The id clients see.
+    pub public_id: String,
+    /// User or organisation.
+    pub kind: AccountKind,
+    /// The name, spelled as its owner does.
+    pub name: String,
+    /// The display name.
+    pub full_name: String,
+    /// Mail address, when known.
+    pub email: Option<String>,
+    /// True for administrators of the hub.
+    pub is_admin: bool,
+    /// Visibility of new repositories that ask for none.
+    pub default_visibility: Visibility,
+    /// When it was created.
+    pub created_at: Timestamp,
+}
+
+macro_rules! columns {
+    () => {
+        "id, public_id, kind, name, full_name, email, is_admin, default_visibility, created_at"
+    };
+}
+
+fn account(row: &Row) -> Result<AccountRow, DbError> {
+    let kind = match row.text("kind")?.as_str() {
+        "user" => AccountKind::User,
+        "org" => AccountKind::Org,
+        _ => return Err(DbError::Inconsistent { column: "kind" }),
+    };
+    Ok(AccountRow {
+        id: row.int("id")?,
+        public_id: row.text("public_id")?,
+        kind,
+        name: row.text("name")?,
+        full_name: row.text("full_name")?,
+        email: row.opt_text("email")?,
+        is_admin: row.bool("is_admin")?,
+        default_visibility: row.parsed("default_visibility", Visibility::parse)?,
+        created_at: row.timestamp("created_at")?,
+    })
+}
+
+/// A new account.
+#[derive(Debug)]
+pub struct NewAccount<'a> {
+    /// The id clients will see.
+    pub public_id: String,
+    /// User or organisation.
+    pub kind: AccountKind,
+    /// The name.
+    pub name: &'a Namespace,
+    /// The display name.
+    pub full_name: &'a str,
+    /// Mail address.
+    pub email: Option<&'a str>,
+    /// Whether it administers the hub.
+    pub is_admin: bool,
+    /// Visibility of new repositories that ask for none.
+    pub default_visibility: Visibility,
+    /// Now.
+    pub created_at: Timestamp,
+}
+
+/// Creates an account; [`DbError::Conflict`] when the name is taken in any case.
+pub async fn create_account(tx: &mut Tx, new: &NewAccount<'_>) -> Result<i64, DbError> {
+    let row = tx
+        .fetch_one(
+            "INSERT INTO account (public_id, kind, name, name_folded, full_name, email, is_admin, \
+             default_visibility, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id",
+            args![
+                new.public_id.as_str(),
+                new.kind.as_str(),
+                new.name.as_str(),
+                new.name.folded(),
+                new.full_name,
+                new.email,
+                new.is_admin,
+                new.default_visibility.as_str(),
+                new.created_at,
+            ],
+        )
+        .await?;
+    row.int("id")
+}
+
+/// The account of that name, in any case.
+pub async fn find_account(
+    conn: &mut Conn,
+    name: &Namespace,
+) -> Result<Option<AccountRow>, DbError> {
+    let sql = concat!("SELECT ", columns!(), " FROM account WHERE name_folded = $1");
+    conn.fetch_optional(sql, args![name.folded()]).await?.as_ref().map(account).transpose()
+}
+
+/// The account with that key.
+pub async fn find_account_by_id(conn: &mut Conn, id: i64) -> Result<Option<AccountRow>, DbError> {
+    let sql = concat!("SELECT ", columns!(), " FROM account WHERE id = $1");
+    conn.fetch_optional(sql, args![id]).await?.as_ref().map(account).transpose()
+}
+
+/// All accounts of a kind by name, after `after`, at most `limit`.
+pub async fn list_accounts(
+    conn: &mut Conn,
+    kind: AccountKind,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<AccountRow>, DbError> {
+    let sql = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM account WHERE kind = $1 AND name_folded > $2 ORDER BY name_folded LIMIT $3"
+    );
+    let rows = conn.fetch_all(sql, args![kind.as_str(), after, limit]).await?;
+    rows.iter().map(account).collect()
+}
+
+/// How many users there are.
+pub async fn count_users(conn: &mut Conn) -> Result<i64, DbError> {
+    conn.fetch_one("SELECT COUNT(*) AS n FROM account WHERE kind = 'user'", args![]).await?.int("n")
+}
+
+/// Adds a member or changes their role.
+pub async fn set_member(
+    tx: &mut Tx,
+    org_id: i64,
+    user_id: i64,
+    role: OrgRole,
+    now: Timestamp,
+) -> Result<(), DbError> {
+    tx.execute(
+        "INSERT INTO org_member (org_id, user_id, role, created_at) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT (org_id, user_id) DO UPDATE SET role = excluded.role",
+        args![org_id, user_id, role.as_str(), now],
+    )
+    .await?;
+    Ok(())
+}
+
+/// The user's role in the organisation, if they are a member.
+pub async fn find_role(
+    conn: &mut Conn,
+    org_id: i64,
+    user_id: i64,
+) -> Result<Option<OrgRole>, DbError> {
+    let sql = "SELECT role FROM org_member WHERE org_id = $1 AND user_id = $2";
+    let row = conn.fetch_optional(sql, args![org_id, user_id]).await?;
+    row.map(|row| row.parsed("role", OrgRole::parse)).transpose()
+}
+
+/// The organisations of a user with their role, by name.
+pub async fn list_memberships(
+    conn: &mut Conn,
+    user_id: i64,
+) -> Result<Vec<(AccountRow, OrgRole)>, DbError> {
+    let sql = concat!(
+        "SELECT ",
+        columns!(),
+        ", role FROM (SELECT a.*, m.role FROM account a JOIN org_member m ON m.org_id = a.id \
+         WHERE m.user_id = $1) AS membership ORDER BY name_folded"
+    );
+    let rows = conn.fetch_all(sql, args![user_id]).await?;
+    rows.iter().map(|row| Ok((account(row)?, row.parsed("role", OrgRole::parse)?))).collect()
+}

@@ -1,0 +1,112 @@
+//! Background jobs: rows with a lease, worked by any replica.
+
+use steelyard_core::Timestamp;
+
+use crate::conn::args;
+use crate::{Conn, DbError, Row, Tx, dialect};
+
+/// A job somebody holds the lease of.
+#[derive(Debug, Clone)]
+pub struct JobRow {
+    /// Internal key.
+    pub id: i64,
+    /// What to do.
+    pub kind: String,
+    /// To what; empty for jobs about the whole hub.
+    pub subject: String,
+    /// How often it was started, this time included.
+    pub attempts: i64,
+}
+
+fn job(row: &Row) -> Result<JobRow, DbError> {
+    Ok(JobRow {
+        id: row.int("id")?,
+        kind: row.text("kind")?,
+        subject: row.text("subject")?,
+        attempts: row.int("attempts")?,
+    })
+}
+
+/// Puts a job in line unless the same one waits already.
+pub async fn enqueue(
+    tx: &mut Tx,
+    kind: &str,
+    subject: &str,
+    run_at: Timestamp,
+    now: Timestamp,
+) -> Result<(), DbError> {
+    tx.execute(
+        "INSERT INTO job (kind, subject, state, run_at, attempts, created_at) VALUES ($1, $2, 'waiting', $3, 0, $4) \
+         ON CONFLICT (kind, subject) WHERE state = 'waiting' DO NOTHING",
+        args![kind, subject, run_at, now],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Takes the lease of the job that is due longest; jobs whose lease ran out count as due.
+/// Two replicas never hold the same job, nor two jobs of the same kind and subject.
+pub async fn claim(
+    tx: &mut Tx,
+    owner: &str,
+    now: Timestamp,
+    lease_until: Timestamp,
+) -> Result<Option<JobRow>, DbError> {
+    let sql = dialect::claim_job_sql(tx);
+    tx.fetch_optional(sql, args![now, owner, lease_until]).await?.as_ref().map(job).transpose()
+}
+
+/// Prolongs a lease; false when somebody else has taken it over.
+pub async fn renew(
+    tx: &mut Tx,
+    id: i64,
+    owner: &str,
+    lease_until: Timestamp,
+) -> Result<bool, DbError> {
+    let sql =
+        "UPDATE job SET lease_until = $3 WHERE id = $1 AND lease_owner = $2 AND state = 'running'";
+    Ok(tx.execute(sql, args![id, owner, lease_until]).await? > 0)
+}
+
+/// Records success.
+pub async fn finish(tx: &mut Tx, id: i64, owner: &str, now: Timestamp) -> Result<(), DbError> {
+    let sql = "UPDATE job SET state = 'done', finished_at = $3, lease_owner = NULL, lease_until = NULL \
+               WHERE id = $1 AND lease_owner = $2";
+    tx.execute(sql, args![id, owner, now]).await?;
+    Ok(())
+}
+
+/// Records failure; the job runs again at `retry_at`, or stays failed when that is `None`.
+pub async fn fail(
+    tx: &mut Tx,
+    id: i64,
+    owner: &str,
+    error: &str,
+    retry_at: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<(), DbError> {
+    // A retry must not stand beside a waiting twin: then the twin does the work and this row is history.
+    let sql = "UPDATE job SET last_error = $3, lease_owner = NULL, lease_until = NULL, finished_at = $5, \
+               run_at = COALESCE($4, run_at), state = CASE WHEN $4 IS NULL OR EXISTS (SELECT 1 FROM job twin \
+               WHERE twin.kind = job.kind AND twin.subject = job.subject AND twin.state = 'waiting') \
+               THEN 'failed' ELSE 'waiting' END WHERE id = $1 AND lease_owner = $2";
+    tx.execute(sql, args![id, owner, error, retry_at, now]).await?;
+    Ok(())
+}
+
+/// Deletes the rows of jobs that ended before `before`.
+pub async fn delete_ended(tx: &mut Tx, before: Timestamp) -> Result<u64, DbError> {
+    tx.execute(
+        "DELETE FROM job WHERE state IN ('done', 'failed') AND finished_at < $1",
+        args![before],
+    )
+    .await
+}
+
+/// How many jobs there are per kind and state; for the metrics page.
+pub async fn count_jobs(conn: &mut Conn) -> Result<Vec<(String, String, i64)>, DbError> {
+    let sql =
+        "SELECT kind, state, COUNT(*) AS n FROM job GROUP BY kind, state ORDER BY kind, state";
+    let rows = conn.fetch_all(sql, args![]).await?;
+    rows.iter().map(|row| Ok((row.text("kind")?, row.text("state")?, row.int("n")?))).collect()
+}
