@@ -1,2 +1,53 @@
-//! Tasks.
-fn main() {}
+//! `cargo xtask`: everything a developer and CI run, in one place.
+
+mod floors;
+mod openapi;
+mod setup;
+mod shell;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Sets up, checks and tests the project.
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo xtask", arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Installs what the tests need: Debian packages, pinned Python clients, Garage, cargo-deny.
+    ///
+    /// Says what it is about to install and why, reuses what is there, and does nothing the second time.
+    Setup,
+    /// Runs every check and every test, after the set-up.
+    Test(test::Options),
+    /// Checks that crates import downwards only.
+    Floors,
+    /// Writes docs/openapi.json from the running code.
+    Openapi {
+        /// Changes nothing; fails if the file is not up to date.
+        #[arg(long)]
+        check: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().task {
+        Task::Setup => setup::run(),
+        Task::Test(options) => test::run(&options),
+        Task::Floors => floors::run(),
+        Task::Openapi { check } => openapi::run(check),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

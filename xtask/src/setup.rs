@@ -1,0 +1,18 @@
+//! What the tests need and cargo does not bring, installed where it can be removed again.
+
+mod debian;
+mod stamp;
+mod tool;
+mod venv;
+
+use anyhow::{Context as _, Result};
+use steelyard_testkit::tools;
+
+/// Installs everything that is missing; a second run finds everything and takes a moment.
+pub(crate) fn run() -> Result<()> {
+    debian::ensure()?;
+    std::fs::create_dir_all(tools::root())
+        .with_context(|| format!("cannot make {} (STEELYARD_TOOLS)", tools::root().display()))?;
+    venv::ensure()?;
+    tool::ensure()
+}

@@ -1,0 +1,126 @@
+//! `cargo xtask test`: the one command that says whether the project is in order.
+
+mod servers;
+mod steps;
+
+use std::process::Command;
+
+use anyhow::{Result, bail};
+use clap::Args;
+use steelyard_testkit::tools;
+
+use self::servers::Servers;
+use self::steps::Steps;
+use crate::shell::{cargo, root, run as execute, target_dir};
+use crate::{floors, openapi, setup};
+
+/// Tests in a module `slow` or a test program `slow_*` take minutes: `--fast` leaves them out.
+const NOT_SLOW: &str = "not (test(/(^|::)slow::/) | binary(/^slow_/))";
+
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// The inner loop: no set-up, no clippy or deny, SQLite and directories only, no slow suites.
+    #[arg(long)]
+    fast: bool,
+    /// Also checks for published advisories; needs the network.
+    #[arg(long)]
+    advisories: bool,
+    /// Runs only tests whose name contains one of these.
+    filter: Vec<String>,
+}
+
+/// Runs every step, goes on after a failed check so that one run tells all, and ends with the list.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let mut steps = Steps::default();
+    if !options.fast && !steps.run("setup", setup::run) {
+        steps.print();
+        bail!("setup failed");
+    }
+    checks(options, &mut steps);
+    if steps.run("build", build) {
+        if root().join("docs/openapi.json").exists() {
+            steps.run("openapi", || openapi::run(true));
+        }
+        steps.run("tests", || tests(options));
+    }
+    steps.print();
+    let failed = steps.failed();
+    if !failed.is_empty() {
+        bail!("failed: {}", failed.join(", "));
+    }
+    Ok(())
+}
+
+fn checks(options: &Options, steps: &mut Steps) {
+    steps.run("fmt", || execute(cargo().args(["fmt", "--all", "--check"])));
+    steps.run("floors", floors::run);
+    if options.fast {
+        return;
+    }
+    steps.run("deny", || deny(options.advisories));
+    steps.run("clippy", || {
+        execute(cargo().args([
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "--deny",
+            "warnings",
+        ]))
+    });
+}
+
+/// Without the advisories this asks no host but crates.io, for crates of platforms that nobody here builds for.
+fn deny(advisories: bool) -> Result<()> {
+    let mut command = Command::new(tools::built("cargo-deny")?);
+    command.current_dir(root());
+    command.args([
+        "--log-level",
+        "error",
+        "check",
+        "--hide-inclusion-graph",
+        "licenses",
+        "bans",
+        "sources",
+    ]);
+    if advisories {
+        command.arg("advisories");
+    }
+    execute(&mut command)
+}
+
+fn build() -> Result<()> {
+    execute(cargo().args(["build", "--package", "steelyard"]))
+}
+
+fn tests(options: &Options) -> Result<()> {
+    let servers = if options.fast { None } else { Some(Servers::start()?) };
+    let mut command = runner(options);
+    command
+        .env("STEELYARD_BIN", target_dir().join("debug/steelyard"))
+        .env("STEELYARD_TOOLS", tools::root());
+    match &servers {
+        Some(servers) => servers.export(&mut command),
+        None => Servers::hide(&mut command),
+    }
+    execute(&mut command)
+}
+
+/// nextest where it is installed, because it gives every test a process of its own; cargo's own runner elsewhere.
+fn runner(options: &Options) -> Command {
+    let mut command = cargo();
+    if crate::shell::probe(cargo().args(["nextest", "--version"])).is_some() {
+        command.args(["nextest", "run", "--workspace", "--profile", "all"]);
+        if options.fast {
+            command.args(["--filterset", NOT_SLOW]);
+        }
+        command.args(&options.filter);
+        return command;
+    }
+    command.args(["test", "--workspace", "--no-fail-fast", "--"]);
+    if options.fast {
+        command.args(["--skip", "slow::"]);
+    }
+    command.args(&options.filter);
+    command
+}
