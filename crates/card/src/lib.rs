@@ -1,1 +1,22 @@
-//! To be written.
+//! What a repository says of itself: its card, its configuration and the headers of its weights.
+//!
+//! Everything here is pure computation over text and bytes the caller read: front matter is split and parsed
+//! ([`front_matter`]), checked ([`validate`]), and turned into the tags and fields by which the hub lists and
+//! filters repositories ([`facts`]). [`safetensors`] reads the headers of weight files. The crate
+//! knows nothing of storage, users or HTTP, and every parser is bounded: hostile input costs at most a small
+//! multiple of its own size.
+
+mod arxiv;
+pub mod facts;
+pub mod front_matter;
+pub mod gitattributes;
+pub mod safetensors;
+pub mod validate;
+mod values;
+pub mod vocab;
+mod yaml;
+
+pub use facts::{CardInput, Facts, derive};
+pub use front_matter::{Card, FrontMatterError};
+pub use gitattributes::default_gitattributes;
+pub use validate::{Issue, Report, validate};
