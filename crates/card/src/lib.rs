@@ -2,13 +2,14 @@
 //!
 //! Everything here is pure computation over text and bytes the caller read: front matter is split and parsed
 //! ([`front_matter`]), checked ([`validate`]), and turned into the tags and fields by which the hub lists and
-//! filters repositories ([`facts`]). [`safetensors`] reads the headers of weight files. The crate
+//! filters repositories ([`facts`]). [`safetensors`] and [`gguf`] read the headers of weight files. The crate
 //! knows nothing of storage, users or HTTP, and every parser is bounded: hostile input costs at most a small
 //! multiple of its own size.
 
 mod arxiv;
 pub mod facts;
 pub mod front_matter;
+pub mod gguf;
 pub mod gitattributes;
 pub mod safetensors;
 pub mod validate;
