@@ -1,8 +1,8 @@
 //! What a repository says of itself: its card, its configuration and the headers of its weights.
 //!
 //! Everything here is pure computation over text and bytes the caller read: front matter is split and parsed
-//! ([`front_matter`]), checked ([`validate`]), and turned into the tags and fields by which the hub lists and
-//! filters repositories ([`facts`]). [`safetensors`] and [`gguf`] read the headers of weight files. The crate
+//! ([`front_matter`]), checked ([`mod@validate`]), and turned into the tags and fields by which the hub lists and
+//! filters repositories ([`mod@facts`]). [`safetensors`] and [`gguf`] read the headers of weight files. The crate
 //! knows nothing of storage, users or HTTP, and every parser is bounded: hostile input costs at most a small
 //! multiple of its own size.
 
