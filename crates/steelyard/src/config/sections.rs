@@ -1,0 +1,292 @@
+//! The sections of the configuration: one struct for each concern, every field with a default that works.
+
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
+
+use super::layers::{Origin, Settings};
+use super::{
+    AdminListen, ByteSize, DatabaseUrl, ListenAddress, Period, Problem, PublicUrl, SecretText,
+    StorageUrl,
+};
+
+/// Everything that an operator can set.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where the hub listens and keeps its data.
+    pub server: Server,
+    /// Metadata, refs and jobs.
+    pub database: DatabaseSection,
+    /// Large files, packs and uploads.
+    pub storage: StorageSection,
+    /// What is logged, and how.
+    pub log: Log,
+    /// The largest things that clients may send.
+    pub limits: Limits,
+    /// The git binary, which serves clones and fetches.
+    pub git: Git,
+    /// Users and their tokens.
+    pub accounts: Accounts,
+}
+
+/// `[server]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Server {
+    /// Address to serve on; port 0 takes a free one.
+    pub listen: ListenAddress,
+    /// The hub's address as clients see it, when a proxy stands before it; without it, links name the address that the
+    /// request came to.
+    pub public_url: Option<PublicUrl>,
+    /// Address for health checks and metrics, or "off". The default is given up silently if it is taken.
+    pub admin_listen: AdminListen,
+    /// Folder for the embedded database, the embedded store and caches.
+    pub data: PathBuf,
+    /// How long requests in flight may take to end when the server is stopped.
+    pub shutdown_grace: Period,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: ListenAddress(([127, 0, 0, 1], 8080).into()),
+            public_url: None,
+            admin_listen: AdminListen::At(([127, 0, 0, 1], 8081).into()),
+            data: PathBuf::from("./steelyard-data"),
+            shutdown_grace: Period::from_secs(30),
+        }
+    }
+}
+
+/// `[database]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct DatabaseSection {
+    /// postgres://USER:PASSWORD@HOST/DATABASE, or the path of an SQLite file; without it, steelyard.db in server.data.
+    pub url: Option<DatabaseUrl>,
+    /// File that contains the URL, to keep its password out of this one.
+    pub url_file: Option<PathBuf>,
+    /// Connections that one process keeps to PostgreSQL.
+    pub postgres_connections: NonZeroU32,
+    /// Connections that read SQLite at once; one more writes.
+    pub sqlite_readers: NonZeroU32,
+}
+
+impl Default for DatabaseSection {
+    fn default() -> Self {
+        let count = |count| NonZeroU32::new(count).expect("the defaults are not zero");
+        Self {
+            url: None,
+            url_file: None,
+            postgres_connections: count(16),
+            sqlite_readers: count(4),
+        }
+    }
+}
+
+/// `[storage]`
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct StorageSection {
+    /// s3://BUCKET?endpoint=URL&region=NAME, or a folder; without it, the folder objects in server.data.
+    pub url: Option<StorageUrl>,
+    /// Access key of the S3 store.
+    pub access_key: Option<SecretText>,
+    /// File that contains the access key.
+    pub access_key_file: Option<PathBuf>,
+    /// Secret key of the S3 store.
+    pub secret_key: Option<SecretText>,
+    /// File that contains the secret key.
+    pub secret_key_file: Option<PathBuf>,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// Lines for people, or JSON for programs.
+    pub format: LogFormat,
+    /// What to log: a level, or levels by module such as "steelyard_http=debug,info".
+    pub filter: String,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { format: LogFormat::Text, filter: "info".to_owned() }
+    }
+}
+
+/// The form of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// `[limits]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Largest file in LFS.
+    pub lfs_object_max: ByteSize,
+    /// Largest pack of one git push.
+    pub push_pack_max: ByteSize,
+    /// Largest body of one commit over HTTP, without its LFS files.
+    pub commit_body_max: ByteSize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        use steelyard_core::limits;
+        Self {
+            lfs_object_max: ByteSize::new(limits::LFS_OBJECT_BYTES_MAX),
+            push_pack_max: ByteSize::new(limits::PUSH_PACK_BYTES_MAX),
+            commit_body_max: ByteSize::new(limits::COMMIT_BODY_BYTES_MAX as u64),
+        }
+    }
+}
+
+/// `[git]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Git {
+    /// The git program, by name or path. Without it, everything but git's own transport works.
+    pub program: PathBuf,
+}
+
+impl Default for Git {
+    fn default() -> Self {
+        Self { program: PathBuf::from("git") }
+    }
+}
+
+/// `[accounts]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Accounts {
+    /// Name of the administrator that the first start on an empty database creates; "" creates none.
+    pub first_admin: String,
+    /// Failed authentications that one address may make in accounts.failures_window before it must wait.
+    pub failures_max: NonZeroU32,
+    /// The time in which failed authentications are counted.
+    pub failures_window: Period,
+}
+
+impl Default for Accounts {
+    fn default() -> Self {
+        Self {
+            first_admin: "operator".to_owned(),
+            failures_max: NonZeroU32::new(30).expect("the default is not zero"),
+            failures_window: Period::from_secs(60),
+        }
+    }
+}
+
+/// The database to open.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Database {
+    /// An SQLite file.
+    Sqlite(PathBuf),
+    /// A PostgreSQL server.
+    Postgres(DatabaseUrl),
+}
+
+/// The store to open.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Storage {
+    /// A folder.
+    Directory(PathBuf),
+    /// An S3 bucket: its `s3://` URL and credentials.
+    S3 {
+        /// `s3://BUCKET[/PREFIX][?endpoint=…&region=…]`.
+        url: StorageUrl,
+        /// Access key and secret key, if they are set.
+        keys: Option<(SecretText, SecretText)>,
+    },
+}
+
+impl Config {
+    /// The database to open, the default one if none is set.
+    pub fn database(&self) -> Database {
+        match &self.database.url {
+            None => Database::Sqlite(self.server.data.join("steelyard.db")),
+            Some(url) => match url.sqlite_path() {
+                Some(path) => Database::Sqlite(path.to_owned()),
+                None => Database::Postgres(url.clone()),
+            },
+        }
+    }
+
+    /// The store to open, the default one if none is set.
+    pub fn storage(&self) -> Storage {
+        let Some(url) = &self.storage.url else {
+            return Storage::Directory(self.server.data.join("objects"));
+        };
+        match url.directory() {
+            Some(path) => Storage::Directory(Path::new(path).to_owned()),
+            None => {
+                let keys = self.storage.access_key.clone().zip(self.storage.secret_key.clone());
+                Storage::S3 { url: url.clone(), keys }
+            }
+        }
+    }
+}
+
+/// Reads the sections from settings of known keys; tells every value that breaks its rule.
+pub(super) fn from_settings(settings: &Settings, problems: &mut Vec<Problem>) -> Option<Config> {
+    let mut all = Table::new();
+    for (key, setting) in settings {
+        let (section, name) = key.split_once('.').expect("every known key has a section");
+        let entry = Table::from_iter([(name.to_owned(), setting.value.clone())]);
+        // Each alone first: every other key has a default, so what fails here is this one's fault.
+        let alone = Table::from_iter([(section.to_owned(), Value::Table(entry))]);
+        if let Err(error) = alone.try_into::<Config>() {
+            problems.push(problem(key, &setting.origin, error.message()));
+            continue;
+        }
+        let table = all.entry(section).or_insert_with(|| Value::Table(Table::new()));
+        table
+            .as_table_mut()
+            .expect("only tables were put in")
+            .insert(name.to_owned(), setting.value.clone());
+    }
+    let config: Config = all.try_into().ok()?;
+    check_together(&config, settings, problems);
+    Some(config)
+}
+
+fn check_together(config: &Config, settings: &Settings, problems: &mut Vec<Problem>) {
+    let pair = [
+        ("storage.access_key", &config.storage.access_key),
+        ("storage.secret_key", &config.storage.secret_key),
+    ];
+    for [(key, value), (other, other_value)] in [pair, [pair[1], pair[0]]] {
+        let broken = settings.contains_key(other) && other_value.is_none();
+        if value.is_some() && other_value.is_none() && !broken {
+            let origin = settings.get(key).map_or(&Origin::Default, |setting| &setting.origin);
+            problems.push(problem(
+                key,
+                origin,
+                &format!("needs {other} (or {other}_file) beside it"),
+            ));
+        }
+    }
+    if !config.accounts.first_admin.is_empty()
+        && let Err(error) = steelyard_core::Namespace::parse_new(&config.accounts.first_admin)
+    {
+        let key = "accounts.first_admin";
+        let origin = settings.get(key).map_or(&Origin::Default, |setting| &setting.origin);
+        problems.push(problem(key, origin, &error.rule));
+    }
+}
+
+fn problem(key: &str, origin: &Origin, rule: &str) -> Problem {
+    Problem { key: key.to_owned(), origin: origin.clone(), rule: rule.trim_end().to_owned() }
+}
