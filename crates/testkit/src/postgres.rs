@@ -132,7 +132,7 @@ impl Server {
         let parent = parent_directory(durability);
         remove_leftovers(&parent);
         let directory = tempfile::Builder::new()
-            .prefix(DIR_PREFIX)
+            .prefix(&format!("{DIR_PREFIX}{}-", std::process::id()))
             .tempdir_in(&parent)
             .map_err(Error::io(format!("make a folder in {}", parent.display())))?;
         if let Some((user, group)) = postgres_user() {
@@ -241,16 +241,12 @@ fn parent_directory(durability: Durability) -> PathBuf {
     PathBuf::from("/tmp")
 }
 
-/// Removes the folders of clusters whose owner was killed before it could.
+/// Removes the folders of clusters whose owner was killed before it could: the folder's name says who that was.
 fn remove_leftovers(parent: &Path) {
     for folder in fs::read_dir(parent).into_iter().flatten().flatten() {
-        let ours = folder.file_name().to_string_lossy().starts_with(DIR_PREFIX);
-        let pid_file = folder.path().join("postmaster.pid");
-        let pid = fs::read_to_string(pid_file)
-            .ok()
-            .and_then(|text| text.lines().next().map(str::to_owned));
-        // Without the file the cluster is being made right now, or has just ended: leave it to its owner.
-        if ours && pid.is_some_and(|pid| !Path::new("/proc").join(pid.trim()).exists()) {
+        let name = folder.file_name();
+        let owner = name.to_str().and_then(|name| name.strip_prefix(DIR_PREFIX)?.split('-').next());
+        if owner.is_some_and(|owner| !Path::new("/proc").join(owner).exists()) {
             fs::remove_dir_all(folder.path()).ok();
         }
     }

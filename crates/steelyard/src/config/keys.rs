@@ -75,6 +75,9 @@ pub(super) fn unknown(key: &str, origin: Origin) -> Problem {
         );
         if known_section == section { elsewhere } else { here.max(elsewhere * 0.99) }
     };
+    if section_is_misspelt(key) {
+        return unknown_section(section, origin);
+    }
     problem(key, origin, "unknown key", best(all().keys().map(String::as_str), alike))
 }
 
@@ -83,6 +86,12 @@ pub(super) fn unknown_section(section: &str, origin: Origin) -> Problem {
     let sections = all().keys().map(|key| split(key).0);
     let alike = |known: &str| strsim::normalized_damerau_levenshtein(section, known);
     problem(section, origin, "unknown section", best(sections, alike))
+}
+
+/// True for a variable such as `STEELYARD_SERVR__X`, whose key exists nowhere either.
+fn section_is_misspelt(key: &str) -> bool {
+    let (section, name) = split(key);
+    !name.is_empty() && !is_section(section) && !all().keys().any(|known| split(known).1 == name)
 }
 
 fn best<'a>(

@@ -83,7 +83,8 @@ fn variables_take_the_type_of_their_key() {
 #[test]
 fn unknown_keys_are_refused_with_what_may_be_meant() {
     let file = "listen = '1.1.1.1:1'\n[server]\nlissten = 'x'\nformat = 'json'\n[databse]\nurl = 'x'\n[log]\nxyzzy = 1\n";
-    let case = Case::new(file, &[("STEELYARD_STORAGE__ACESS_KEY", "x")], &[]);
+    let case =
+        Case::new(file, &[("STEELYARD_STORAGE__ACESS_KEY", "x"), ("STEELYARD_SERVR__X", "x")], &[]);
     let mut problems = case.problems();
     problems.sort();
     assert_eq!(
@@ -94,6 +95,7 @@ fn unknown_keys_are_refused_with_what_may_be_meant() {
             "log.xyzzy (from hub.toml): unknown key; `steelyard config schema` lists those that exist",
             "server.format (from hub.toml): unknown key; did you mean `log.format`?",
             "server.lissten (from hub.toml): unknown key; did you mean `server.listen`?",
+            "servr (from STEELYARD_SERVR__X): unknown section; did you mean `server`?",
             "storage.acess_key (from STEELYARD_STORAGE__ACESS_KEY): unknown key; did you mean `storage.access_key`?",
         ]
     );

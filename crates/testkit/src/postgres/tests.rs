@@ -41,6 +41,20 @@ fn a_dropped_cluster_leaves_nothing() {
 }
 
 #[test]
+fn folders_of_dead_owners_are_removed() {
+    let parent = tempfile::tempdir().unwrap();
+    // Process ids end far below this one.
+    let (dead, alive) =
+        (format!("{DIR_PREFIX}4294967295-x"), format!("{DIR_PREFIX}{}-x", std::process::id()));
+    for name in [&dead, &alive, "another"] {
+        fs::create_dir(parent.path().join(name)).unwrap();
+    }
+    remove_leftovers(parent.path());
+    let left = |name: &str| parent.path().join(name).exists();
+    assert_eq!([left(&dead), left(&alive), left("another")], [false, true, true]);
+}
+
+#[test]
 fn urls_change_database_and_address() {
     assert_eq!(with_database("postgres://u@h:1/postgres", "d"), "postgres://u@h:1/d");
     assert_eq!(
