@@ -5,6 +5,7 @@
 
 mod clock;
 mod error;
+pub mod garage;
 mod ports;
 pub mod postgres;
 pub mod process;
@@ -14,6 +15,7 @@ pub mod tools;
 
 pub use clock::TestClock;
 pub use error::Error;
+pub use garage::Garage;
 pub use ports::free_port;
 pub use postgres::{Durability, Postgres, TestDatabase};
 pub use process::{Launch, Process};
