@@ -3,13 +3,20 @@
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
 use anyhow::{Context as _, Result, bail};
 use steelyard_testkit::tools;
 
-/// The root of the work tree.
+/// The root of the work tree that `cargo xtask` was called in: checkouts share one target folder, so this program may have
+/// been built from another one.
 pub(crate) fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is a folder of the work tree")
+    static ROOT: OnceLock<PathBuf> = OnceLock::new();
+    ROOT.get_or_init(|| {
+        let manifest =
+            env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+        Path::new(&manifest).parent().expect("xtask is a folder of the work tree").to_owned()
+    })
 }
 
 /// Where cargo builds: `CARGO_TARGET_DIR`, or one folder shared by every checkout on this machine.
