@@ -1,0 +1,126 @@
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use futures_util::Stream;
+use futures_util::stream::{self, BoxStream, StreamExt};
+use rustix::fs::Advice;
+use tokio::task::JoinHandle;
+
+use crate::BlobError;
+use crate::error::Result;
+use crate::faulty::Faults;
+use crate::hashing::poll_job;
+
+/// What is read at once. Two of these are alive per stream: the one being sent and the one being read.
+const CHUNK_BYTES: u64 = 512 * 1024;
+
+/// The bytes of an object, in order.
+pub struct BlobStream(BoxStream<'static, Result<Bytes>>);
+
+impl BlobStream {
+    pub(crate) fn new(stream: impl Stream<Item = Result<Bytes>> + Send + 'static) -> Self {
+        Self(stream.boxed())
+    }
+}
+
+impl Stream for BlobStream {
+    type Item = Result<Bytes, BlobError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.poll_next_unpin(context)
+    }
+}
+
+impl std::fmt::Debug for BlobStream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("BlobStream")
+    }
+}
+
+/// Streams a range of a file; must be called on a blocking thread, because it reads the first chunk.
+pub(crate) fn from_file(file: File, range: Range<u64>, faults: Faults) -> Result<BlobStream> {
+    if range.end - range.start > CHUNK_BYTES {
+        // Only a hint to the kernel, so a refusal changes nothing.
+        rustix::fs::fadvise(&file, range.start, None, Advice::Sequential).ok();
+    }
+    let file = Arc::new(FileRange { file, end: range.end, faults });
+    let first = file.read(range.start)?;
+    if first.len() as u64 == range.end - range.start {
+        let whole = (!first.is_empty()).then_some(Ok(first));
+        return Ok(BlobStream::new(stream::iter(whole)));
+    }
+    let next = range.start + first.len() as u64;
+    Ok(BlobStream::new(stream::iter([Ok(first)]).chain(ReadAhead { file, next, job: None })))
+}
+
+struct FileRange {
+    file: File,
+    end: u64,
+    faults: Faults,
+}
+
+impl FileRange {
+    /// Reads one chunk, or what is left.
+    fn read(&self, start: u64) -> Result<Bytes> {
+        let length = usize::try_from(CHUNK_BYTES.min(self.end - start)).unwrap_or(usize::MAX);
+        let mut chunk = Vec::with_capacity(length);
+        let read = || -> io::Result<()> {
+            while chunk.len() < length {
+                let at = start + chunk.len() as u64;
+                match rustix::io::pread(&self.file, rustix::buffer::spare_capacity(&mut chunk), at)
+                {
+                    Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                    Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                    Err(errno) => return Err(errno.into()),
+                }
+            }
+            Ok(())
+        };
+        self.faults.step(read).map_err(|source| BlobError::io("read an object", source))?;
+        // The allocation may be larger than asked for, and the file than the range.
+        chunk.truncate(length);
+        Ok(chunk.into())
+    }
+}
+
+/// Reads the next chunk on a blocking thread while the last one is sent. Holds no thread while the receiver is slow.
+struct ReadAhead {
+    file: Arc<FileRange>,
+    next: u64,
+    job: Option<JoinHandle<Result<Bytes>>>,
+}
+
+impl ReadAhead {
+    fn start(&mut self) {
+        if self.next < self.file.end {
+            let (file, start) = (Arc::clone(&self.file), self.next);
+            self.job = Some(tokio::task::spawn_blocking(move || file.read(start)));
+        }
+    }
+}
+
+impl Stream for ReadAhead {
+    type Item = Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.job.is_none() {
+            self.start();
+        }
+        let Some(job) = &mut self.job else { return Poll::Ready(None) };
+        let chunk = ready!(poll_job(job, context));
+        self.job = None;
+        match &chunk {
+            Ok(bytes) => {
+                self.next += bytes.len() as u64;
+                self.start();
+            }
+            Err(_) => self.next = self.file.end,
+        }
+        Poll::Ready(Some(chunk))
+    }
+}
