@@ -1,6 +1,7 @@
 //! Running programs with their output in sight.
 
 use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -22,6 +23,28 @@ pub(crate) fn root() -> &'static Path {
 /// Where cargo builds: `CARGO_TARGET_DIR`, or one folder shared by every checkout on this machine.
 pub(crate) fn target_dir() -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or_else(|| tools::cache_dir().join("target"), PathBuf::from)
+}
+
+/// Makes cargo build this checkout's crates anew if another one used the target folder last. Cargo tells a fresh crate by the
+/// time of its files alone, and takes the same crate of two checkouts for one.
+pub(crate) fn claim_target_dir() -> Result<()> {
+    let (target, owner) = (target_dir(), root().to_string_lossy());
+    let mark = target.join("steelyard-checkout");
+    if fs::read_to_string(&mark).is_ok_and(|last| last == owner) {
+        return Ok(());
+    }
+    let fingerprints = target.join("debug/.fingerprint");
+    for crate_of in fs::read_dir(&fingerprints).into_iter().flatten().flatten() {
+        let name = crate_of.file_name();
+        let ours = name.to_string_lossy().starts_with("steelyard");
+        if ours {
+            fs::remove_dir_all(crate_of.path())
+                .with_context(|| format!("cannot remove {}", crate_of.path().display()))?;
+        }
+    }
+    fs::create_dir_all(&target)
+        .and_then(|()| fs::write(&mark, owner.as_bytes()))
+        .with_context(|| format!("cannot write {}", mark.display()))
 }
 
 /// The cargo that runs this, in the root and with the target folder set.

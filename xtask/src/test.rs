@@ -11,7 +11,7 @@ use steelyard_testkit::tools;
 
 use self::servers::Servers;
 use self::steps::Steps;
-use crate::shell::{cargo, root, run as execute, target_dir};
+use crate::shell::{cargo, claim_target_dir, root, run as execute, target_dir};
 use crate::{floors, openapi, setup};
 
 /// Tests in a module `slow` or a test program `slow_*` take minutes: `--fast` leaves them out.
@@ -31,6 +31,7 @@ pub(crate) struct Options {
 
 /// Runs every step, goes on after a failed check so that one run tells all, and ends with the list.
 pub(crate) fn run(options: &Options) -> Result<()> {
+    claim_target_dir()?;
     let mut steps = Steps::default();
     if !options.fast && !steps.run("setup", setup::run) {
         steps.print();
