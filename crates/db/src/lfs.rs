@@ -158,6 +158,8 @@ pub struct UploadRow {
     pub part_size_bytes: Option<i64>,
     /// When the grant ends.
     pub expires_at: Timestamp,
+    /// When its bytes were verified and became a stored content.
+    pub finished_at: Option<Timestamp>,
 }
 
 fn upload(row: &Row) -> Result<UploadRow, DbError> {
@@ -169,6 +171,7 @@ fn upload(row: &Row) -> Result<UploadRow, DbError> {
         size_bytes: row.count("size_bytes")?,
         part_size_bytes: row.opt_int("part_size_bytes")?,
         expires_at: row.timestamp("expires_at")?,
+        finished_at: row.opt_timestamp("finished_at")?,
     })
 }
 
@@ -194,7 +197,7 @@ pub async fn create_upload(tx: &mut Tx, new: &UploadRow, now: Timestamp) -> Resu
 
 /// The upload with that id.
 pub async fn find_upload(conn: &mut Conn, id: &str) -> Result<Option<UploadRow>, DbError> {
-    let sql = "SELECT id, repo_id, user_id, sha256, size_bytes, part_size_bytes, expires_at \
+    let sql = "SELECT id, repo_id, user_id, sha256, size_bytes, part_size_bytes, expires_at, finished_at \
                FROM lfs_upload WHERE id = $1";
     conn.fetch_optional(sql, args![id]).await?.as_ref().map(upload).transpose()
 }
@@ -205,7 +208,8 @@ pub async fn list_uploads(
     repo_id: i64,
     sha256: Sha256,
 ) -> Result<Vec<UploadRow>, DbError> {
-    let sql = "SELECT id, repo_id, user_id, sha256, size_bytes, part_size_bytes, expires_at FROM lfs_upload \
+    let sql = "SELECT id, repo_id, user_id, sha256, size_bytes, part_size_bytes, expires_at, finished_at \
+               FROM lfs_upload \
                WHERE repo_id = $1 AND sha256 = $2 ORDER BY created_at DESC, id LIMIT 20";
     conn.fetch_all(sql, args![repo_id, sha256]).await?.iter().map(upload).collect()
 }
@@ -218,6 +222,18 @@ pub async fn list_expired_uploads(
 ) -> Result<Vec<String>, DbError> {
     let sql = "SELECT id FROM lfs_upload WHERE expires_at < $1 ORDER BY expires_at LIMIT $2";
     conn.fetch_all(sql, args![now, limit]).await?.iter().map(|row| row.text("id")).collect()
+}
+
+/// Notes that an upload's bytes became a stored content, and keeps the grant until `expires_at`, so that a repeated
+/// request finds it; false when the upload is unknown by now.
+pub async fn finish_upload(
+    tx: &mut Tx,
+    id: &str,
+    now: Timestamp,
+    expires_at: Timestamp,
+) -> Result<bool, DbError> {
+    let sql = "UPDATE lfs_upload SET finished_at = $2, expires_at = $3 WHERE id = $1";
+    Ok(tx.execute(sql, args![id, now, expires_at]).await? > 0)
 }
 
 /// True when the upload is known; for sweeping orphans of the object store.
@@ -248,20 +264,38 @@ pub async fn condemn_unlinked(
     .await
 }
 
-/// Deletes contents condemned before `before` that still have no link; their bytes may go afterwards.
-pub async fn delete_condemned(
-    tx: &mut Tx,
+/// Takes a stored content off the condemned list and keeps it off until the transaction ends; its size, or `None`
+/// when there is no such content.
+///
+/// Waits for a transaction that is deleting the content, so that whoever stores its bytes again does so afterwards.
+pub async fn spare_object(tx: &mut Tx, sha256: Sha256) -> Result<Option<u64>, DbError> {
+    let sql = "UPDATE lfs_object SET condemned_at = NULL WHERE sha256 = $1 RETURNING size_bytes";
+    let row = tx.fetch_optional(sql, args![sha256]).await?;
+    row.map(|row| row.count("size_bytes")).transpose()
+}
+
+/// Contents that were condemned before `before`.
+pub async fn list_condemned(
+    conn: &mut Conn,
     before: Timestamp,
     limit: i64,
 ) -> Result<Vec<Sha256>, DbError> {
-    let rows = tx
-        .fetch_all(
-            "DELETE FROM lfs_object WHERE sha256 IN (SELECT o.sha256 FROM lfs_object o WHERE o.condemned_at < $1 \
-             AND NOT EXISTS (SELECT 1 FROM lfs_link l WHERE l.sha256 = o.sha256) LIMIT $2) RETURNING sha256",
-            args![before, limit],
-        )
-        .await?;
+    let sql =
+        "SELECT sha256 FROM lfs_object WHERE condemned_at < $1 ORDER BY condemned_at LIMIT $2";
+    let rows = conn.fetch_all(sql, args![before, limit]).await?;
     rows.iter().map(|row| row.sha256("sha256")).collect()
+}
+
+/// Deletes a content that was condemned before `before` and still has no link; false when it was spared meanwhile.
+/// Until the transaction ends nobody can store or link it, so its bytes are deleted before the commit.
+pub async fn delete_condemned(
+    tx: &mut Tx,
+    sha256: Sha256,
+    before: Timestamp,
+) -> Result<bool, DbError> {
+    let sql = "DELETE FROM lfs_object WHERE sha256 = $1 AND condemned_at < $2 \
+               AND NOT EXISTS (SELECT 1 FROM lfs_link l WHERE l.sha256 = lfs_object.sha256)";
+    Ok(tx.execute(sql, args![sha256, before]).await? > 0)
 }
 
 /// Contents in order of hash, after `after`; for fsck.

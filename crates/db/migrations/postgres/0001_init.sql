@@ -152,7 +152,8 @@ CREATE TABLE lfs_upload (
     size_bytes BIGINT NOT NULL,
     part_size_bytes BIGINT,
     created_at BIGINT NOT NULL,
-    expires_at BIGINT NOT NULL
+    expires_at BIGINT NOT NULL,
+    finished_at BIGINT
 );
 CREATE INDEX lfs_upload_wanted ON lfs_upload (repo_id, sha256);
 CREATE INDEX lfs_upload_expiry ON lfs_upload (expires_at);

@@ -152,7 +152,8 @@ CREATE TABLE lfs_upload (
     size_bytes INTEGER NOT NULL,
     part_size_bytes INTEGER,
     created_at INTEGER NOT NULL,
-    expires_at INTEGER NOT NULL
+    expires_at INTEGER NOT NULL,
+    finished_at INTEGER
 );
 CREATE INDEX lfs_upload_wanted ON lfs_upload (repo_id, sha256);
 CREATE INDEX lfs_upload_expiry ON lfs_upload (expires_at);

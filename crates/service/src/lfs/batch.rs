@@ -1,0 +1,275 @@
+//! Granting uploads and downloads of many files at once.
+
+use std::time::Duration;
+
+use steelyard_blob::{Content, Key, PresignedGet};
+use steelyard_core::limits::{LFS_BATCH_OBJECTS_MAX, LFS_OBJECT_BYTES_MAX};
+use steelyard_core::{RepoId, RepoKind, Sha256, Timestamp};
+use steelyard_db::lfs::{self, UploadRow};
+use steelyard_db::repo::RepoRow;
+use uuid::Uuid;
+
+use super::{DOWNLOAD_TTL_SECS, UPLOAD_TTL_SECS, blob_error};
+use crate::{Action, Actor, Error, Hub, Result};
+
+/// Most addresses of parts in one answer: each takes some 200 bytes.
+const BATCH_PARTS_MAX: u64 = 20_000;
+
+/// A large file as a pointer names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pointer {
+    /// The content.
+    pub sha256: Sha256,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+impl From<Pointer> for Content {
+    fn from(pointer: Pointer) -> Self {
+        Self { sha256: pointer.sha256, size: pointer.size }
+    }
+}
+
+/// The answers to a batch of uploads, in the order of the request.
+#[derive(Debug)]
+pub struct UploadBatch {
+    /// True when files go up in parts.
+    pub in_parts: bool,
+    /// One per file.
+    pub answers: Vec<UploadAnswer>,
+}
+
+/// What a client shall do about one file.
+#[derive(Debug, PartialEq, Eq)]
+pub enum UploadAnswer {
+    /// Nothing: the repository has it.
+    Present,
+    /// Upload it.
+    Granted(UploadGrant),
+    /// The repository has this content, and its size is another one.
+    OtherSize(u64),
+    /// It is larger than the limit of so many bytes.
+    TooLarge(u64),
+    /// The other files of the batch fill it up; ask again for this one.
+    BatchFull,
+}
+
+/// Leave to upload one file.
+#[derive(Debug, PartialEq, Eq)]
+pub struct UploadGrant {
+    /// Names it.
+    pub id: String,
+    /// Where the bytes go.
+    pub way: UploadWay,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+/// Where the bytes of an upload go.
+#[derive(Debug, PartialEq, Eq)]
+pub enum UploadWay {
+    /// To the hub in one request.
+    Hub,
+    /// To the object store itself in one request.
+    Store {
+        /// The address.
+        url: String,
+    },
+    /// To the hub in parts.
+    Parts {
+        /// Bytes per part; the last may have fewer.
+        part_size: u64,
+        /// How many.
+        count: u64,
+    },
+}
+
+/// Leave to download one file.
+#[derive(Debug, PartialEq, Eq)]
+pub struct DownloadGrant {
+    /// The repository's key.
+    pub repo_id: i64,
+    /// Where the bytes come from.
+    pub way: DownloadWay,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+/// Where the bytes of a download come from.
+#[derive(Debug, PartialEq, Eq)]
+pub enum DownloadWay {
+    /// From the hub.
+    Hub,
+    /// From the object store itself.
+    Store {
+        /// The address.
+        url: String,
+    },
+}
+
+impl Hub {
+    /// Grants uploads to whoever may change the repository or propose a change. `takes_parts` tells whether the client
+    /// can send a file in parts.
+    pub async fn grant_uploads(
+        &self,
+        actor: &Actor,
+        kind: RepoKind,
+        id: &RepoId,
+        takes_parts: bool,
+        wanted: &[Pointer],
+    ) -> Result<UploadBatch> {
+        check_length(wanted)?;
+        let repo = self.repo(actor, kind, id, Action::ProposeChange).await?;
+        let user_id =
+            actor.id().ok_or_else(|| Error::LoginRequired("to upload a file".to_owned()))?;
+        let mut answers = self.refuse_or_skip(&repo, wanted).await?;
+        let settings = self.settings().lfs;
+        let is_large = |(answer, pointer): (&Option<UploadAnswer>, &Pointer)| {
+            answer.is_none() && pointer.size > settings.multipart_threshold
+        };
+        let in_parts = takes_parts && answers.iter().zip(wanted).any(is_large);
+        let mut rows = Vec::new();
+        let mut parts_left = BATCH_PARTS_MAX;
+        for (answer, pointer) in answers.iter_mut().zip(wanted) {
+            if answer.is_some() {
+                continue;
+            }
+            // An empty file has no parts, and every client can send it whole.
+            let part_size =
+                (in_parts && pointer.size > 0).then(|| settings.part_size_of(pointer.size));
+            let count = part_size.map_or(0, |part_size| pointer.size.div_ceil(part_size));
+            if count > parts_left {
+                *answer = Some(UploadAnswer::BatchFull);
+                continue;
+            }
+            parts_left -= count;
+            let row = self.new_upload(repo.id, user_id, *pointer, part_size);
+            *answer = Some(UploadAnswer::Granted(self.grant(&row, count).await?));
+            rows.push(row);
+        }
+        self.record_grants(&rows).await?;
+        let answers =
+            answers.into_iter().map(|answer| answer.unwrap_or(UploadAnswer::BatchFull)).collect();
+        Ok(UploadBatch { in_parts, answers })
+    }
+
+    /// The answers that need no grant; `None` for the files to be uploaded.
+    async fn refuse_or_skip(
+        &self,
+        repo: &RepoRow,
+        wanted: &[Pointer],
+    ) -> Result<Vec<Option<UploadAnswer>>> {
+        let mut conn = self.db().read().await?;
+        let mut answers = Vec::with_capacity(wanted.len());
+        for pointer in wanted {
+            // Only a link counts: that the content is stored for somebody else must change nothing for this client.
+            let link = lfs::find_link(&mut conn, repo.id, pointer.sha256).await?;
+            answers.push(match link {
+                Some(link) if link.size_bytes == pointer.size => Some(UploadAnswer::Present),
+                Some(link) => Some(UploadAnswer::OtherSize(link.size_bytes)),
+                None if pointer.size > LFS_OBJECT_BYTES_MAX => {
+                    Some(UploadAnswer::TooLarge(LFS_OBJECT_BYTES_MAX))
+                }
+                None => None,
+            });
+        }
+        Ok(answers)
+    }
+
+    fn new_upload(
+        &self,
+        repo_id: i64,
+        user_id: i64,
+        pointer: Pointer,
+        part_size: Option<u64>,
+    ) -> UploadRow {
+        UploadRow {
+            id: self.fresh_uuid().to_string(),
+            repo_id,
+            user_id,
+            sha256: pointer.sha256,
+            size_bytes: pointer.size,
+            part_size_bytes: part_size.and_then(|size| i64::try_from(size).ok()),
+            expires_at: self.now().plus_secs(UPLOAD_TTL_SECS),
+            finished_at: None,
+        }
+    }
+
+    async fn grant(&self, row: &UploadRow, count: u64) -> Result<UploadGrant> {
+        let way = match row.part_size_bytes {
+            Some(part_size) => UploadWay::Parts { part_size: part_size.unsigned_abs(), count },
+            None => {
+                let ttl = Duration::from_secs(UPLOAD_TTL_SECS.unsigned_abs());
+                let url = self
+                    .blobs()
+                    .presign_put(&Key::upload(uuid_of(row)?), ttl)
+                    .await
+                    .map_err(blob_error)?;
+                url.map_or(UploadWay::Hub, |url| UploadWay::Store { url })
+            }
+        };
+        Ok(UploadGrant { id: row.id.clone(), way, expires_at: row.expires_at })
+    }
+
+    async fn record_grants(&self, rows: &[UploadRow]) -> Result<()> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let now = self.now();
+        let mut tx = self.db().write().await?;
+        for row in rows {
+            lfs::create_upload(&mut tx, row, now).await?;
+        }
+        Ok(tx.commit().await?)
+    }
+
+    /// Grants downloads to whoever may read the repository's files; `None` for those it does not link to.
+    pub async fn grant_downloads(
+        &self,
+        actor: &Actor,
+        kind: RepoKind,
+        id: &RepoId,
+        wanted: &[Pointer],
+    ) -> Result<Vec<Option<DownloadGrant>>> {
+        check_length(wanted)?;
+        let repo = self.repo(actor, kind, id, Action::ReadContent).await?;
+        let mut conn = self.db().read().await?;
+        let mut answers = Vec::with_capacity(wanted.len());
+        for pointer in wanted {
+            let link = lfs::find_link(&mut conn, repo.id, pointer.sha256).await?;
+            answers.push(match link.filter(|link| link.size_bytes == pointer.size) {
+                None => None,
+                Some(link) => Some(DownloadGrant {
+                    repo_id: repo.id,
+                    way: self.download_way(&link.sha256).await?,
+                    expires_at: self.now().plus_secs(DOWNLOAD_TTL_SECS),
+                }),
+            });
+        }
+        Ok(answers)
+    }
+
+    async fn download_way(&self, sha256: &Sha256) -> Result<DownloadWay> {
+        let ttl = Duration::from_secs(DOWNLOAD_TTL_SECS.unsigned_abs());
+        let wanted = PresignedGet {
+            ttl,
+            content_type: Some("application/octet-stream"),
+            ..PresignedGet::default()
+        };
+        let url = self.blobs().presign_get(&Key::lfs(sha256), &wanted).await.map_err(blob_error)?;
+        Ok(url.map_or(DownloadWay::Hub, |url| DownloadWay::Store { url }))
+    }
+}
+
+fn check_length(wanted: &[Pointer]) -> Result<()> {
+    if wanted.len() > LFS_BATCH_OBJECTS_MAX {
+        let limit = format!("{LFS_BATCH_OBJECTS_MAX} objects");
+        return Err(Error::TooLarge { what: "the batch".to_owned(), limit });
+    }
+    Ok(())
+}
+
+/// The id under which the store stages an upload.
+pub(super) fn uuid_of(row: &UploadRow) -> Result<Uuid> {
+    Uuid::parse_str(&row.id).map_err(Error::internal)
+}

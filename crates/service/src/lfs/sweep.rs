@@ -1,0 +1,93 @@
+//! Clearing away: grants that ended, and contents that no repository links to.
+
+use steelyard_blob::Key;
+use steelyard_core::fault::crash_point;
+use steelyard_core::{Sha256, Timestamp};
+use steelyard_db::lfs;
+use uuid::Uuid;
+
+use super::blob_error;
+use crate::{Hub, Result};
+
+/// How old a content must be before it can be condemned.
+const UNLINKED_AGE_SECS: i64 = 7 * 24 * 3600;
+/// How long a condemned content waits. Much longer than a finished grant lives and than publishing bytes takes.
+const CONDEMNED_SECS: i64 = 24 * 3600;
+/// Rows per round.
+const ROUND: i64 = 500;
+
+/// What a sweep cleared away.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LfsSwept {
+    /// Grants that had ended.
+    pub uploads: u64,
+    /// Contents condemned now; they go in a day unless somebody uploads them again.
+    pub condemned: u64,
+    /// Contents deleted.
+    pub deleted: u64,
+}
+
+impl Hub {
+    /// Clears away what ended before `now`. Idempotent; any number of replicas may run it at once.
+    pub async fn sweep_lfs(&self, now: Timestamp) -> Result<LfsSwept> {
+        let uploads = self.sweep_uploads(now).await?;
+        let mut tx = self.db().write().await?;
+        let condemned =
+            lfs::condemn_unlinked(&mut tx, now.plus_secs(-UNLINKED_AGE_SECS), now).await?;
+        tx.commit().await?;
+        let deleted = self.sweep_condemned(now.plus_secs(-CONDEMNED_SECS)).await?;
+        Ok(LfsSwept { uploads, condemned, deleted })
+    }
+
+    async fn sweep_uploads(&self, now: Timestamp) -> Result<u64> {
+        let mut swept = 0;
+        loop {
+            let mut conn = self.db().read().await?;
+            let expired = lfs::list_expired_uploads(&mut conn, now, ROUND).await?;
+            drop(conn);
+            if expired.is_empty() {
+                return Ok(swept);
+            }
+            for id in expired {
+                // The bytes go first: without the row nothing would remember them.
+                if let Ok(uuid) = Uuid::parse_str(&id) {
+                    self.blobs().abort_parts(uuid).await.map_err(blob_error)?;
+                }
+                crash_point("lfs.sweep.staged_gone");
+                let mut tx = self.db().write().await?;
+                lfs::delete_upload(&mut tx, &id).await?;
+                tx.commit().await?;
+                swept += 1;
+            }
+        }
+    }
+
+    async fn sweep_condemned(&self, before: Timestamp) -> Result<u64> {
+        let mut conn = self.db().read().await?;
+        let condemned = lfs::list_condemned(&mut conn, before, ROUND).await?;
+        drop(conn);
+        let mut deleted = 0;
+        for sha256 in condemned {
+            deleted += u64::from(self.delete_content(sha256, before).await?);
+        }
+        Ok(deleted)
+    }
+
+    /// Deletes a condemned content, row and bytes in one transaction; the module's documentation says why this is safe.
+    async fn delete_content(&self, sha256: Sha256, before: Timestamp) -> Result<bool> {
+        let key = Key::lfs(&sha256);
+        let mut tx = self.db().write().await?;
+        if !lfs::delete_condemned(&mut tx, sha256, before).await? {
+            return Ok(false);
+        }
+        let info = self.blobs().head(&key).await.map_err(blob_error)?;
+        if info.is_some_and(|info| info.modified >= before) {
+            tracing::info!(%sha256, "a condemned content was written again; it stays");
+            return Ok(false);
+        }
+        self.blobs().delete(&key).await.map_err(blob_error)?;
+        crash_point("lfs.sweep.bytes_gone");
+        tx.commit().await?;
+        Ok(true)
+    }
+}
