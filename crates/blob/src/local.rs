@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use crate::error::Result;
 use crate::faulty::Faults;
 use crate::hashing::{blocking, join};
-use crate::stream::{self, BlobStream};
+use crate::stream::{self, BlobStream, Gauge};
 use crate::{BlobError, BlobInfo, Family, Key};
 
 mod list;
@@ -33,6 +33,7 @@ pub(crate) struct LocalStore(Arc<Inner>);
 struct Inner {
     root: PathBuf,
     faults: Faults,
+    gauge: Gauge,
     /// Holds a shared lock on the directory for as long as the store is open.
     _lock: Arc<File>,
 }
@@ -57,13 +58,18 @@ impl LocalStore {
             make_durable_dir(&root, &root.join(family.prefix())).map_err(failed)?;
         }
         sync_dir(&root).map_err(failed)?;
-        Ok(Self(Arc::new(Inner { root, faults: Faults::default(), _lock: Arc::new(lock) })))
+        Ok(Self(Arc::new(Inner {
+            root,
+            faults: Faults::default(),
+            gauge: Gauge::default(),
+            _lock: Arc::new(lock),
+        })))
     }
 
     pub(crate) fn with_faults(&self, faults: Faults) -> Self {
         let inner = &*self.0;
-        let (root, lock) = (inner.root.clone(), Arc::clone(&inner._lock));
-        Self(Arc::new(Inner { root, faults, _lock: lock }))
+        let (root, gauge) = (inner.root.clone(), inner.gauge.clone());
+        Self(Arc::new(Inner { root, faults, gauge, _lock: Arc::clone(&inner._lock) }))
     }
 
     pub(crate) fn path(&self, key: &Key) -> PathBuf {
@@ -188,7 +194,8 @@ impl LocalStore {
             let Some((file, info)) = store.open_file(&key)? else { return Ok(None) };
             let range = range.unwrap_or(0..info.size);
             check_range(&key, &range, info.size)?;
-            Ok(Some((info, stream::from_file(file, range, store.0.faults.clone())?)))
+            let (gauge, faults) = (store.0.gauge.clone(), store.0.faults.clone());
+            Ok(Some((info, stream::from_file(file, range, gauge, faults)?)))
         })
         .await
     }

@@ -99,7 +99,7 @@ impl S3Store {
     pub(crate) async fn rename(&self, from: &Key, to: &Key) -> Result<()> {
         match self.head(from).await? {
             Some(info) => {
-                self.copy(from, to, &info).await?;
+                self.copy(from, to, info.size, &info.etag).await?;
                 self.delete(from).await
             }
             // An earlier call may have got this far and no further.

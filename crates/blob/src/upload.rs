@@ -1,4 +1,4 @@
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use steelyard_core::{Sha256, limits};
 use uuid::Uuid;
 
@@ -11,6 +11,9 @@ use crate::{BlobError, BlobStore, Key};
 
 /// What is collected before it is handed to the hashing and writing threads.
 const BATCH_BYTES: usize = 1024 * 1024;
+
+/// Pieces below this are copied together.
+const CRUMB_BYTES: usize = 8 * 1024;
 
 /// What a file is: its hash and its size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -26,7 +29,7 @@ pub struct Content {
 pub struct UploadPlan {
     /// A fresh id: names what is staged in the store.
     pub id: Uuid,
-    /// What the uploader promised; another content is refused. Knowing it spares an S3 server a copy.
+    /// What the uploader promised; another content is refused.
     pub expected: Option<Content>,
     /// The largest size that is accepted, in bytes.
     pub size_max: u64,
@@ -131,7 +134,7 @@ pub(crate) fn check(expected: &Content, actual: &Content) -> Result<()> {
 
 enum Writer {
     Local(LocalWriter),
-    S3 { store: S3Store, writer: S3Writer, staged: Option<Key> },
+    S3 { store: S3Store, writer: S3Writer, staged: Key },
 }
 
 impl Writer {
@@ -139,13 +142,11 @@ impl Writer {
         match &store.0 {
             Backend::Local(store) => store.begin().await.map(Self::Local),
             Backend::S3(store) => {
-                // Where the content is promised, it goes to its key at once: it appears there only when it is completed,
-                // which is after it has been checked.
-                let staged = plan.expected.is_none().then(|| Key::upload(plan.id));
-                let promised = plan.expected.map(|content| Key::lfs(&content.sha256));
-                let key = promised.unwrap_or(Key::upload(plan.id));
+                // Never to its final key at once, not even where the content is promised: some servers (Garage) give up an
+                // upload when another one to the same key is completed first.
+                let staged = Key::upload(plan.id);
                 let size = plan.expected.map(|content| content.size);
-                Ok(Self::S3 { store: store.clone(), writer: store.begin(key, size), staged })
+                Ok(Self::S3 { store: store.clone(), writer: store.begin(staged, size), staged })
             }
         }
     }
@@ -168,12 +169,15 @@ impl Writer {
         let key = Key::lfs(&content.sha256);
         match self {
             Self::Local(writer) => writer.finish(key).await.map(drop),
-            Self::S3 { store, writer, staged } => match (writer.close(), staged) {
-                (S3Part::Whole(data), _) => store.put(&key, data).await.map(drop),
-                (S3Part::Sent(writer), None) => writer.complete().await.map(drop),
-                (S3Part::Sent(writer), Some(staged)) => {
-                    writer.complete().await?;
-                    store.rename(&staged, &key).await
+            Self::S3 { store, writer, staged } => match writer.close() {
+                S3Part::Whole(data) => store.put(&key, data).await.map(drop),
+                S3Part::Sent(writer) => {
+                    let etag = writer.complete().await?;
+                    let copied = store.copy(&staged, &key, content.size, &etag).await;
+                    if let Err(error) = store.delete(&staged).await {
+                        tracing::warn!(%staged, %error, "an upload's staged object stays behind");
+                    }
+                    copied
                 }
             },
         }
@@ -184,6 +188,8 @@ impl Writer {
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     pieces: Vec<Bytes>,
+    /// Tiny pieces, copied together: each by itself may hold on to a whole receive buffer.
+    crumbs: BytesMut,
     bytes: usize,
 }
 
@@ -194,7 +200,12 @@ impl Batch {
         while !bytes.is_empty() {
             let piece = bytes.split_to(bytes.len().min(BATCH_BYTES - self.bytes));
             self.bytes += piece.len();
-            self.pieces.push(piece);
+            if piece.len() < CRUMB_BYTES {
+                self.crumbs.extend_from_slice(&piece);
+            } else {
+                self.gather_crumbs();
+                self.pieces.push(piece);
+            }
             if self.bytes == BATCH_BYTES {
                 full.push(self.take());
             }
@@ -204,8 +215,15 @@ impl Batch {
 
     /// What has been collected since the last full batch.
     pub(crate) fn take(&mut self) -> Vec<Bytes> {
+        self.gather_crumbs();
         self.bytes = 0;
         std::mem::take(&mut self.pieces)
+    }
+
+    fn gather_crumbs(&mut self) {
+        if !self.crumbs.is_empty() {
+            self.pieces.push(self.crumbs.split().freeze());
+        }
     }
 }
 
@@ -225,5 +243,22 @@ mod tests {
         );
         assert_eq!(sizes(&batch.take()), [1]);
         assert!(batch.take().is_empty());
+    }
+
+    #[test]
+    fn crumbs_are_gathered_in_order() {
+        let data: Vec<u8> = (0..=255).cycle().take(3 * BATCH_BYTES).collect();
+        let mut batch = Batch::default();
+        let mut batches = Vec::new();
+        let mut rest = Bytes::from(data.clone());
+        let mut size = 1;
+        while !rest.is_empty() {
+            batches.extend(batch.push(rest.split_to(rest.len().min(size))));
+            // From single bytes to more than a crumb, over and over.
+            size = size * 3 % 20_011;
+        }
+        batches.push(batch.take());
+        assert!(batches.iter().map(Vec::len).sum::<usize>() < 1000);
+        assert!(batches.concat().concat() == data);
     }
 }

@@ -12,7 +12,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use super::error::from_server;
 use super::{S3Store, refused};
 use crate::error::Result;
-use crate::{BlobError, BlobInfo, Key};
+use crate::{BlobError, Key};
 
 /// Largest object that one request copies (Amazon's limit).
 const COPY_BYTES_MAX: u64 = 5 * 1024 * 1024 * 1024;
@@ -42,18 +42,12 @@ pub(crate) struct Piece {
 }
 
 impl S3Store {
-    /// Copies the object that `source` describes, and no other that took its place meanwhile.
-    pub(crate) async fn copy(&self, from: &Key, to: &Key, source: &BlobInfo) -> Result<()> {
-        if source.size > COPY_BYTES_MAX {
-            let starts = (0..source.size).step_by(1 << 30);
-            let pieces = starts.map(|start| Piece {
-                key: *from,
-                etag: source.etag.clone(),
-                range: start..source.size.min(start + COPY_PIECE_BYTES),
-            });
-            return self.compose(to, pieces.collect()).await;
+    /// Copies an object if it still has this size and entity tag.
+    pub(crate) async fn copy(&self, from: &Key, to: &Key, size: u64, etag: &str) -> Result<()> {
+        if size > COPY_BYTES_MAX {
+            return self.compose(to, pieces_of(*from, size, etag)).await;
         }
-        let options = self.copy_source(from, &source.etag);
+        let options = self.copy_source(from, etag);
         self.request_copy(to, &options).await.map(drop)
     }
 
@@ -151,6 +145,16 @@ impl S3Store {
     }
 }
 
+fn pieces_of(key: Key, size: u64, etag: &str) -> Vec<Piece> {
+    let starts = (0..size.div_ceil(COPY_PIECE_BYTES)).map(|n| n * COPY_PIECE_BYTES);
+    let piece = |start| Piece {
+        key,
+        etag: etag.to_owned(),
+        range: start..size.min(start + COPY_PIECE_BYTES),
+    };
+    starts.map(piece).collect()
+}
+
 enum Failure {
     /// Worth another try at once.
     Passing(BlobError),
@@ -172,6 +176,19 @@ fn etag_in(answer: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pieces_cover_the_whole_object() {
+        const GIB: u64 = 1 << 30;
+        let key = Key::upload(uuid::Uuid::nil());
+        let ranges = |size| pieces_of(key, size, "e").into_iter().map(|piece| piece.range);
+        assert_eq!(
+            ranges(2 * GIB + 1).collect::<Vec<_>>(),
+            [0..GIB, GIB..2 * GIB, 2 * GIB..2 * GIB + 1]
+        );
+        assert_eq!(ranges(GIB).next(), Some(0..GIB));
+        assert!(ranges(5 * 1024 * GIB).count() <= 10_000);
+    }
 
     #[test]
     fn etags_are_read_from_answers() {

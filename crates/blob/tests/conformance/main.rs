@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
+mod crashes;
 mod faults;
 mod objects;
 mod places;
 mod presigned;
+mod speed;
 mod uploads;
