@@ -1,0 +1,14 @@
+//! Walks: histories, the last commits of paths, what is reachable, what differs.
+
+mod diff;
+mod history;
+mod last_commits;
+mod reach;
+
+pub use diff::{TreeChange, TreeDiff, diff_trees};
+pub use history::{History, is_ancestor, log};
+pub use last_commits::last_commits;
+pub use reach::reachable;
+
+#[cfg(test)]
+mod tests;
