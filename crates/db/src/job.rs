@@ -44,6 +44,29 @@ pub async fn enqueue(
     Ok(())
 }
 
+/// Puts a job in line unless the same one waits or runs, or has failed for good after `failed_since`; true when it did.
+pub async fn ensure(
+    tx: &mut Tx,
+    kind: &str,
+    subject: &str,
+    run_at: Timestamp,
+    failed_since: Timestamp,
+    now: Timestamp,
+) -> Result<bool, DbError> {
+    let sql = "INSERT INTO job (kind, subject, state, run_at, attempts, created_at) \
+               SELECT $1, $2, 'waiting', $3, 0, $4 WHERE NOT EXISTS (SELECT 1 FROM job j \
+               WHERE j.kind = $1 AND j.subject = $2 \
+               AND (j.state IN ('waiting', 'running') OR (j.state = 'failed' AND j.finished_at > $5))) \
+               ON CONFLICT (kind, subject) WHERE state = 'waiting' DO NOTHING";
+    Ok(tx.execute(sql, args![kind, subject, run_at, now, failed_since]).await? > 0)
+}
+
+/// True when the same job waits or runs.
+pub async fn is_pending(conn: &mut Conn, kind: &str, subject: &str) -> Result<bool, DbError> {
+    let sql = "SELECT 1 AS one FROM job WHERE kind = $1 AND subject = $2 AND state IN ('waiting', 'running')";
+    Ok(conn.fetch_optional(sql, args![kind, subject]).await?.is_some())
+}
+
 /// Takes the lease of the job that is due longest; jobs whose lease ran out count as due.
 /// Two replicas never hold the same job, nor two jobs of the same kind and subject.
 pub async fn claim(
@@ -94,11 +117,15 @@ pub async fn fail(
     Ok(())
 }
 
-/// Deletes the rows of jobs that ended before `before`.
-pub async fn delete_ended(tx: &mut Tx, before: Timestamp) -> Result<u64, DbError> {
+/// Deletes the rows of jobs that succeeded before `done_before` or failed for good before `failed_before`.
+pub async fn delete_ended(
+    tx: &mut Tx,
+    done_before: Timestamp,
+    failed_before: Timestamp,
+) -> Result<u64, DbError> {
     tx.execute(
-        "DELETE FROM job WHERE state IN ('done', 'failed') AND finished_at < $1",
-        args![before],
+        "DELETE FROM job WHERE (state = 'done' AND finished_at < $1) OR (state = 'failed' AND finished_at < $2)",
+        args![done_before, failed_before],
     )
     .await
 }

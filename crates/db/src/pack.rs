@@ -77,7 +77,7 @@ fn pack(row: &Row) -> Result<PackRow, DbError> {
 }
 
 /// A new pack.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct NewPack {
     /// UUID.
     pub pack_id: String,
@@ -186,8 +186,16 @@ pub async fn retire_packs(
             return Ok(false);
         }
     }
+    let sql = "UPDATE git_repo SET generation = generation + 1 WHERE repo_id = $1";
+    tx.execute(sql, args![repo_id]).await?;
+    count_tail(tx, repo_id).await?;
+    Ok(true)
+}
+
+/// Counts the repository's tail packs anew; packs that are shared change under its hands.
+pub async fn count_tail(tx: &mut Tx, repo_id: i64) -> Result<(), DbError> {
     tx.execute(
-        "UPDATE git_repo SET generation = generation + 1, \
+        "UPDATE git_repo SET \
          tail_packs = (SELECT COUNT(*) FROM git_repo_pack rp JOIN git_pack p ON p.pack_id = rp.pack_id \
                        WHERE rp.repo_id = $1 AND rp.retired_at IS NULL AND p.kind = 'tail'), \
          tail_bytes = (SELECT CAST(COALESCE(SUM(p.size_bytes), 0) AS BIGINT) FROM git_repo_pack rp \
@@ -197,13 +205,20 @@ pub async fn retire_packs(
         args![repo_id],
     )
     .await?;
-    Ok(true)
+    Ok(())
+}
+
+/// Takes packs that need no other out of the tail without rewriting them.
+pub async fn promote_pack(tx: &mut Tx, pack_id: &str) -> Result<(), DbError> {
+    let sql = "UPDATE git_pack SET kind = 'joined' WHERE pack_id = $1 AND kind = 'tail'";
+    tx.execute(sql, args![pack_id]).await?;
+    Ok(())
 }
 
 /// Records that unreachable objects were dropped: writers that relied on the old packs must start again.
 pub async fn bump_gc_epoch(tx: &mut Tx, repo_id: i64) -> Result<(), DbError> {
-    let sql = "UPDATE git_repo SET gc_epoch = gc_epoch + 1, drop_wanted = $2 WHERE repo_id = $1";
-    tx.execute(sql, args![repo_id, false]).await?;
+    let sql = "UPDATE git_repo SET gc_epoch = gc_epoch + 1 WHERE repo_id = $1";
+    tx.execute(sql, args![repo_id]).await?;
     Ok(())
 }
 
@@ -220,36 +235,56 @@ pub async fn share_packs(
         args![from_repo, to_repo, seq],
     )
     .await?;
+    count_tail(tx, to_repo).await
+}
+
+/// Retired packs whose time has come: inline ones retired before `inline_before`, others before the earlier
+/// `stored_before`.
+pub async fn list_retired(
+    conn: &mut Conn,
+    inline_before: Timestamp,
+    stored_before: Timestamp,
+    limit: i64,
+) -> Result<Vec<(i64, String)>, DbError> {
+    let sql = "SELECT rp.repo_id, rp.pack_id FROM git_repo_pack rp JOIN git_pack p ON p.pack_id = rp.pack_id \
+               WHERE rp.retired_at < $1 AND (p.inline_bytes IS NOT NULL OR rp.retired_at < $2) \
+               ORDER BY rp.retired_at LIMIT $3";
+    let rows = conn.fetch_all(sql, args![inline_before, stored_before, limit]).await?;
+    rows.iter().map(|row| Ok((row.int("repo_id")?, row.text("pack_id")?))).collect()
+}
+
+/// Detaches a retired pack from a repository.
+pub async fn detach_pack(tx: &mut Tx, repo_id: i64, pack_id: &str) -> Result<(), DbError> {
+    let sql = "DELETE FROM git_repo_pack WHERE repo_id = $1 AND pack_id = $2 AND retired_at IS NOT NULL";
+    tx.execute(sql, args![repo_id, pack_id]).await?;
     Ok(())
 }
 
-/// Detaches packs that were retired before `before`.
-pub async fn forget_retired(tx: &mut Tx, before: Timestamp) -> Result<u64, DbError> {
-    tx.execute("DELETE FROM git_repo_pack WHERE retired_at < $1", args![before]).await
+/// Detaches all packs of a repository that is being purged; returns their ids.
+pub async fn detach_all(tx: &mut Tx, repo_id: i64) -> Result<Vec<String>, DbError> {
+    let sql = "DELETE FROM git_repo_pack WHERE repo_id = $1 RETURNING pack_id";
+    let rows = tx.fetch_all(sql, args![repo_id]).await?;
+    rows.iter().map(|row| row.text("pack_id")).collect()
 }
 
-/// Deletes the rows of packs that no repository names (any more) and that are older than `before`; returns the ids
-/// of those whose bytes lie in the object store.
-pub async fn delete_unnamed(
-    tx: &mut Tx,
-    before: Timestamp,
+/// Deletes the pack's row unless a repository names it (retired or not); true when it went and its bytes lie in the
+/// object store, where they are garbage once the transaction is committed.
+pub async fn delete_unnamed(tx: &mut Tx, pack_id: &str) -> Result<bool, DbError> {
+    let sql = "DELETE FROM git_pack WHERE pack_id = $1 \
+               AND NOT EXISTS (SELECT 1 FROM git_repo_pack rp WHERE rp.pack_id = git_pack.pack_id) \
+               RETURNING (inline_bytes IS NULL) AS stored";
+    tx.fetch_optional(sql, args![pack_id]).await?.map_or(Ok(false), |row| row.bool("stored"))
+}
+
+/// Packs that no repository names, in order of id after `after`; for fsck.
+pub async fn list_unnamed(
+    conn: &mut Conn,
+    after: &str,
     limit: i64,
 ) -> Result<Vec<String>, DbError> {
-    let rows = tx
-        .fetch_all(
-            "DELETE FROM git_pack WHERE pack_id IN (SELECT p.pack_id FROM git_pack p WHERE p.created_at < $1 \
-             AND NOT EXISTS (SELECT 1 FROM git_repo_pack rp WHERE rp.pack_id = p.pack_id) LIMIT $2) \
-             RETURNING pack_id, (inline_bytes IS NULL) AS stored",
-            args![before, limit],
-        )
-        .await?;
-    let mut stored = Vec::new();
-    for row in rows {
-        if row.bool("stored")? {
-            stored.push(row.text("pack_id")?);
-        }
-    }
-    Ok(stored)
+    let sql = "SELECT p.pack_id FROM git_pack p WHERE p.pack_id > $1 AND NOT EXISTS \
+               (SELECT 1 FROM git_repo_pack rp WHERE rp.pack_id = p.pack_id) ORDER BY p.pack_id LIMIT $2";
+    conn.fetch_all(sql, args![after, limit]).await?.iter().map(|row| row.text("pack_id")).collect()
 }
 
 /// True when a pack row with this id exists; for sweeping orphans of the object store.
@@ -258,17 +293,48 @@ pub async fn pack_exists(conn: &mut Conn, pack_id: &str) -> Result<bool, DbError
     Ok(conn.fetch_optional(sql, args![pack_id]).await?.is_some())
 }
 
-/// Repositories with at least `packs` tail packs or `bytes` tail bytes, or that want a drop.
-pub async fn list_wanting_work(
+/// When a repository's tail is to be joined.
+#[derive(Debug, Clone, Copy)]
+pub struct JoinThreshold {
+    /// At that many packs,
+    pub packs: i64,
+    /// or that many bytes,
+    pub bytes: i64,
+    /// or when the newest pack is older than this.
+    pub idle_before: Timestamp,
+}
+
+/// Repositories whose tail is to be joined, longest tails first; not those where that failed after `failed_since`.
+pub async fn list_wanting_join(
     conn: &mut Conn,
-    packs: i64,
-    bytes: i64,
+    threshold: &JoinThreshold,
+    failed_since: Timestamp,
     limit: i64,
-) -> Result<Vec<(i64, bool)>, DbError> {
-    let sql = "SELECT repo_id, drop_wanted FROM git_repo \
-               WHERE tail_packs >= $1 OR tail_bytes >= $2 OR drop_wanted = $3 LIMIT $4";
-    let rows = conn.fetch_all(sql, args![packs, bytes, true, limit]).await?;
-    rows.iter().map(|row| Ok((row.int("repo_id")?, row.bool("drop_wanted")?))).collect()
+) -> Result<Vec<i64>, DbError> {
+    // `tail_packs >= 2` stands literally so that the partial index serves.
+    let sql = "SELECT g.repo_id FROM git_repo g WHERE g.tail_packs >= 2 AND (g.tail_packs >= $1 OR g.tail_bytes >= $2 \
+               OR $3 > (SELECT p.created_at FROM git_repo_pack rp JOIN git_pack p ON p.pack_id = rp.pack_id \
+               WHERE rp.repo_id = g.repo_id AND rp.retired_at IS NULL ORDER BY rp.seq DESC LIMIT 1)) \
+               AND NOT EXISTS (SELECT 1 FROM job j WHERE j.kind = 'git.join' AND j.subject = CAST(g.repo_id AS TEXT) \
+               AND (j.state IN ('waiting', 'running') OR (j.state = 'failed' AND j.finished_at > $4))) \
+               ORDER BY g.tail_packs DESC LIMIT $5";
+    let args = args![threshold.packs, threshold.bytes, threshold.idle_before, failed_since, limit];
+    conn.fetch_all(sql, args).await?.iter().map(|row| row.int("repo_id")).collect()
+}
+
+/// Repositories that want unreachable objects dropped by `now`; not those where that failed after `failed_since`.
+pub async fn list_wanting_drop(
+    conn: &mut Conn,
+    now: Timestamp,
+    failed_since: Timestamp,
+    limit: i64,
+) -> Result<Vec<i64>, DbError> {
+    let sql = "SELECT g.repo_id FROM git_repo g WHERE g.drop_wanted AND (g.drop_after IS NULL OR g.drop_after <= $1) \
+               AND NOT EXISTS (SELECT 1 FROM job j WHERE j.kind = 'git.drop' AND j.subject = CAST(g.repo_id AS TEXT) \
+               AND (j.state IN ('waiting', 'running') OR (j.state = 'failed' AND j.finished_at > $2))) \
+               ORDER BY g.repo_id LIMIT $3";
+    let rows = conn.fetch_all(sql, args![now, failed_since, limit]).await?;
+    rows.iter().map(|row| row.int("repo_id")).collect()
 }
 
 /// Bytes of all live packs of a repository.

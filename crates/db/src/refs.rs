@@ -25,6 +25,8 @@ pub struct GitRow {
     pub tail_bytes: i64,
     /// True when unreachable objects should be dropped.
     pub drop_wanted: bool,
+    /// Nothing can be dropped before that.
+    pub drop_after: Option<Timestamp>,
 }
 
 /// One ref.
@@ -54,6 +56,7 @@ fn git(row: &Row) -> Result<GitRow, DbError> {
         tail_packs: row.int("tail_packs")?,
         tail_bytes: row.int("tail_bytes")?,
         drop_wanted: row.bool("drop_wanted")?,
+        drop_after: row.opt_timestamp("drop_after")?,
     })
 }
 
@@ -63,7 +66,7 @@ fn reference(row: &Row) -> Result<RefRow, DbError> {
 
 macro_rules! git_columns {
     () => {
-        "seq, gc_epoch, generation, head_ref, tail_packs, tail_bytes, drop_wanted"
+        "seq, gc_epoch, generation, head_ref, tail_packs, tail_bytes, drop_wanted, drop_after"
     };
 }
 
@@ -227,19 +230,34 @@ pub async fn log_ref_change(
     Ok(())
 }
 
-/// Commits that a ref pointed to after `since`: they stay readable although no ref names them any more.
+/// What a ref pointed to before it was changed after `since`, with the latest such change: these objects stay although
+/// no ref names them any more.
 pub async fn list_recent_old_oids(
     conn: &mut Conn,
     repo_id: i64,
     since: Timestamp,
-) -> Result<Vec<Oid>, DbError> {
-    let sql = "SELECT DISTINCT old_oid FROM git_reflog WHERE repo_id = $1 AND at >= $2 AND old_oid IS NOT NULL";
-    conn.fetch_all(sql, args![repo_id, since]).await?.iter().map(|row| row.oid("old_oid")).collect()
+) -> Result<Vec<(Oid, Timestamp)>, DbError> {
+    let sql = "SELECT old_oid, MAX(at) AS at FROM git_reflog \
+               WHERE repo_id = $1 AND at >= $2 AND old_oid IS NOT NULL GROUP BY old_oid";
+    let rows = conn.fetch_all(sql, args![repo_id, since]).await?;
+    rows.iter().map(|row| Ok((row.oid("old_oid")?, row.timestamp("at")?))).collect()
 }
 
-/// Asks for unreachable objects to be dropped.
+/// Asks for unreachable objects to be dropped. A look that is planned for later stays planned: what was cut off now
+/// is kept longer than that.
 pub async fn want_drop(tx: &mut Tx, repo_id: i64) -> Result<(), DbError> {
     tx.execute("UPDATE git_repo SET drop_wanted = $2 WHERE repo_id = $1", args![repo_id, true])
         .await?;
+    Ok(())
+}
+
+/// Plans the next look for unreachable objects, or takes the wish for one back.
+pub async fn plan_drop(
+    tx: &mut Tx,
+    repo_id: i64,
+    after: Option<Timestamp>,
+) -> Result<(), DbError> {
+    let sql = "UPDATE git_repo SET drop_wanted = $2, drop_after = $3 WHERE repo_id = $1";
+    tx.execute(sql, args![repo_id, after.is_some(), after]).await?;
     Ok(())
 }

@@ -320,7 +320,7 @@ pub async fn list_deleted_repos(
     conn.fetch_all(sql, args![before, limit]).await?.iter().map(|row| row.int("id")).collect()
 }
 
-/// Removes every row that hangs on a deleted repository. Objects that nobody else names go with the sweep.
+/// Removes every row that hangs on a deleted repository, but its packs: [`crate::pack::detach_all`] comes first.
 pub async fn purge_repo(tx: &mut Tx, id: i64) -> Result<(), DbError> {
     for sql in [
         "DELETE FROM lfs_lock WHERE repo_id = $1",
@@ -328,7 +328,6 @@ pub async fn purge_repo(tx: &mut Tx, id: i64) -> Result<(), DbError> {
         "DELETE FROM lfs_link WHERE repo_id = $1",
         "DELETE FROM git_reflog WHERE repo_id = $1",
         "DELETE FROM git_ref WHERE repo_id = $1",
-        "DELETE FROM git_repo_pack WHERE repo_id = $1",
         "DELETE FROM git_repo WHERE repo_id = $1",
         "DELETE FROM discussion WHERE repo_id = $1",
         "DELETE FROM repo WHERE id = $1 AND deleted_at IS NOT NULL",

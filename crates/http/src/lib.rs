@@ -1,1 +1,17 @@
-//! To be written.
+//! The HTTP floor: routes, wire types, extractors, and the one place that knows status codes.
+//!
+//! A handler parses a request into names and an actor, makes one call of `steelyard-service`, and shapes the
+//! result as the Hub's clients expect it. It never compares roles and never opens a transaction.
+
+mod error;
+mod extract;
+pub mod file;
+mod link;
+mod middleware;
+mod reply;
+mod route;
+pub mod routes;
+pub mod wire;
+
+pub use error::ApiError;
+pub use route::{Access, Route, build_router};

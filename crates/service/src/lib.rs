@@ -1,1 +1,24 @@
-//! To be written.
+//! Use cases: the only floor that opens transactions and the only one that decides who may do what.
+//!
+//! A request becomes one call here with an [`Actor`] and parsed names, and comes back as data or as an [`Error`]
+//! that knows no status codes. `access` holds the permission table; every other folder is one part of the job.
+
+pub mod access;
+pub mod accounts;
+pub mod commits;
+mod error;
+pub mod fetch;
+mod history;
+mod hub;
+pub mod lfs;
+pub mod push;
+pub mod refs;
+pub mod repos;
+pub mod revisions;
+
+pub use access::{Action, Actor};
+pub use error::{Error, Missing};
+pub use hub::{Hub, HubParts, HubSettings};
+
+/// What use cases return.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -35,9 +35,15 @@ pub struct Cli {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Runs the hub.
+    Serve(ServeArgs),
+    /// Creates and lists users, organisations and tokens.
+    Admin(AdminArgs),
     /// Shows, checks and documents the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Brings the database's tables up to this release.
+    Migrate(MigrateArgs),
 }
 
 /// The flags that say which hub a command works on; the same for all commands.

@@ -2,6 +2,9 @@
 //!
 //! This is the only crate that reads configuration; every other one gets plain values.
 
+mod admin_server;
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod open;
+pub mod system;

@@ -84,8 +84,11 @@ CREATE TABLE git_repo (
     head_ref TEXT COLLATE "C" NOT NULL,
     tail_packs BIGINT NOT NULL,
     tail_bytes BIGINT NOT NULL,
-    drop_wanted BOOLEAN NOT NULL
+    drop_wanted BOOLEAN NOT NULL,
+    drop_after BIGINT
 );
+CREATE INDEX git_repo_join ON git_repo (repo_id) WHERE tail_packs >= 2;
+CREATE INDEX git_repo_drop ON git_repo (repo_id) WHERE drop_wanted;
 CREATE TABLE git_ref (
     repo_id BIGINT NOT NULL REFERENCES git_repo (repo_id),
     name TEXT COLLATE "C" NOT NULL,
@@ -193,6 +196,7 @@ CREATE TABLE job (
 );
 CREATE UNIQUE INDEX job_waiting ON job (kind, subject) WHERE state = 'waiting';
 CREATE INDEX job_due ON job (state, run_at);
+CREATE INDEX job_subject ON job (kind, subject);
 CREATE TABLE setting (
     name TEXT COLLATE "C" PRIMARY KEY,
     value TEXT NOT NULL

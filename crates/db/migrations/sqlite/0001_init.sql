@@ -84,8 +84,11 @@ CREATE TABLE git_repo (
     head_ref TEXT NOT NULL,
     tail_packs INTEGER NOT NULL,
     tail_bytes INTEGER NOT NULL,
-    drop_wanted BOOLEAN NOT NULL
+    drop_wanted BOOLEAN NOT NULL,
+    drop_after INTEGER
 );
+CREATE INDEX git_repo_join ON git_repo (repo_id) WHERE tail_packs >= 2;
+CREATE INDEX git_repo_drop ON git_repo (repo_id) WHERE drop_wanted;
 CREATE TABLE git_ref (
     repo_id INTEGER NOT NULL REFERENCES git_repo (repo_id),
     name TEXT NOT NULL,
@@ -193,6 +196,7 @@ CREATE TABLE job (
 );
 CREATE UNIQUE INDEX job_waiting ON job (kind, subject) WHERE state = 'waiting';
 CREATE INDEX job_due ON job (state, run_at);
+CREATE INDEX job_subject ON job (kind, subject);
 CREATE TABLE setting (
     name TEXT PRIMARY KEY,
     value TEXT NOT NULL

@@ -1,0 +1,224 @@
+//! Uploading: validate-yaml, preupload, commit.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::json;
+use steelyard_core::limits::{CARD_BYTES_MAX, COMMIT_BODY_BYTES_MAX, COMMIT_OPERATIONS_MAX, PREUPLOAD_FILES_MAX};
+use steelyard_core::{RepoKind, RepoPath, Revision, Sha256};
+use steelyard_service::commits::{CommitRequest, Operation, PreuploadFile, UploadMode};
+use steelyard_service::{Action, Error, Hub};
+
+use crate::extract::{Caller, Origin, Params, Target};
+use crate::reply::{JsonBody, read_body};
+use crate::wire::commit::{CommitLine, CommitResponse, PreuploadFileResponse, PreuploadRequest, PreuploadResponse};
+use crate::{Access, ApiError, Route};
+
+pub(super) fn add(table: &mut Vec<Route>) {
+    table.push(Route::new(&["POST"], "/api/validate-yaml", Access::Anyone, post(validate_yaml)));
+    // With create_pr=1 the service asks for less: ProposeChange.
+    let write = Access::Repo(Action::WriteContent);
+    for kind in RepoKind::ALL {
+        let base = format!("/api/{}/{{ns}}/{{name}}", kind.plural());
+        table.push(Route::new(&["POST"], format!("{base}/preupload/{{*rest}}"), write, post(preupload)));
+        table.push(Route::new(&["POST"], format!("{base}/commit/{{*rest}}"), write, post(commit)));
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ValidateRequest {
+    content: String,
+    repo_type: Option<String>,
+}
+
+/// Always JSON with status 200 or 400, even when there is nothing to say: clients parse the body before they look at
+/// the status. `RepoCard.validate` asks for text.
+async fn validate_yaml(
+    headers: HeaderMap,
+    JsonBody(request): JsonBody<ValidateRequest>,
+) -> Result<Response, ApiError> {
+    if request.content.len() > CARD_BYTES_MAX {
+        let limit = format!("{CARD_BYTES_MAX} bytes");
+        return Err(Error::TooLarge { what: "README.md".to_owned(), limit }.into());
+    }
+    let kind = RepoKind::parse(request.repo_type.as_deref().unwrap_or("model"))?;
+    let report = steelyard_card::validate(kind, &request.content);
+    let status = if report.is_valid() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
+    let wants_text = headers.get(header::ACCEPT).is_some_and(|accept| accept.as_bytes().starts_with(b"text/plain"));
+    if wants_text {
+        return Ok((status, report.to_text()).into_response());
+    }
+    Ok((status, Json(json!({"errors": report.errors, "warnings": report.warnings}))).into_response())
+}
+
+async fn preupload(
+    State(hub): State<Hub>,
+    Caller(actor): Caller,
+    target: Target,
+    params: Params,
+    JsonBody(request): JsonBody<PreuploadRequest>,
+) -> Result<Json<PreuploadResponse>, ApiError> {
+    let create_pr = params.flag("create_pr");
+    let action = if create_pr { Action::ProposeChange } else { Action::WriteContent };
+    hub.repo(&actor, target.kind, &target.id, action).await?;
+    if request.files.len() > PREUPLOAD_FILES_MAX {
+        let limit = format!("{PREUPLOAD_FILES_MAX} files");
+        return Err(Error::TooLarge { what: "the request".to_owned(), limit }.into());
+    }
+    let mut files = Vec::with_capacity(request.files.len());
+    for file in request.files {
+        let path = RepoPath::parse(&file.path)?;
+        let sample = STANDARD.decode(&file.sample).map_err(|_| Error::invalid("sample", "must be base64"))?;
+        files.push(PreuploadFile { path: path.as_str().to_owned(), size: file.size, sample });
+    }
+    let revision = Revision::parse(&target.tail()?)?;
+    let (ignore, attributes) = (request.git_ignore.as_deref(), request.git_attributes.as_deref());
+    let (answers, commit_oid) = hub
+        .preupload(&actor, target.kind, &target.id, &revision, create_pr, &files, ignore, attributes)
+        .await?;
+    let files = answers.into_iter().map(|answer| PreuploadFileResponse {
+        path: answer.path,
+        upload_mode: if answer.mode == UploadMode::Lfs { "lfs" } else { "regular" },
+        should_ignore: answer.should_ignore,
+        oid: answer.current,
+    });
+    Ok(Json(PreuploadResponse { files: files.collect(), commit_oid }))
+}
+
+async fn commit(
+    State(hub): State<Hub>,
+    Caller(actor): Caller,
+    Origin(origin): Origin,
+    target: Target,
+    params: Params,
+    body: Body,
+) -> Result<Json<CommitResponse>, ApiError> {
+    let create_pr = params.flag("create_pr");
+    let action = if create_pr { Action::ProposeChange } else { Action::WriteContent };
+    // Permission before the body: a stranger cannot make us read 256 MiB.
+    let repo = hub.repo(&actor, target.kind, &target.id, action).await?;
+    if params.flag("hot_reload") {
+        return Err(Error::NotImplemented("this hub does not run spaces, so it cannot reload one".to_owned()).into());
+    }
+    let body = read_body(body, COMMIT_BODY_BYTES_MAX).await?;
+    let request = parse_commit(&body, create_pr)?;
+    let committed = hub.commit(&actor, target.kind, &target.id, &target.tail()?, request).await?;
+    let page = format!("{origin}/{}{}", repo.kind.url_prefix(), repo.repo);
+    Ok(Json(CommitResponse {
+        success: true,
+        commit_oid: committed.oid.to_string(),
+        commit_url: format!("{page}/commit/{}", committed.oid),
+        pull_request_url: committed.pull_request.map(|num| format!("{page}/discussions/{num}")),
+        hook_output: String::new(),
+    }))
+}
+
+/// Reads the NDJSON body: a header line, then one line per operation.
+pub fn parse_commit(body: &Bytes, create_pr: bool) -> Result<CommitRequest, Error> {
+    let mut request: Option<CommitRequest> = None;
+    for (index, line) in body.split(|byte| *byte == b'\n').enumerate() {
+        if line.iter().all(u8::is_ascii_whitespace) {
+            continue;
+        }
+        let bad = |rule: String| Error::invalid("body", format!("line {}: {rule}", index + 1));
+        let line: CommitLine = serde_json::from_slice(line).map_err(|error| bad(error.to_string()))?;
+        match (line, &mut request) {
+            (CommitLine::Header(header), None) => {
+                request = Some(CommitRequest {
+                    summary: header.summary,
+                    description: header.description,
+                    parent: header.parent_commit.map(|parent| parent.to_ascii_lowercase()),
+                    operations: Vec::new(),
+                    create_pr,
+                });
+            }
+            (CommitLine::Header(_), Some(_)) => return Err(bad("there may be only one header".to_owned())),
+            (_, None) => return Err(bad("the first line must be the header".to_owned())),
+            (line, Some(request)) => {
+                if request.operations.len() >= COMMIT_OPERATIONS_MAX {
+                    let limit = format!("{COMMIT_OPERATIONS_MAX} operations; split it into several commits");
+                    return Err(Error::TooLarge { what: "the commit".to_owned(), limit });
+                }
+                request.operations.push(operation(line).map_err(|error| match error {
+                    Error::Invalid(invalid) => bad(invalid.to_string()),
+                    other => other,
+                })?);
+            }
+        }
+    }
+    request.ok_or_else(|| Error::invalid("body", "must start with a header line"))
+}
+
+fn operation(line: CommitLine) -> Result<Operation, Error> {
+    Ok(match line {
+        CommitLine::File(file) => {
+            let content = match file.encoding.as_deref() {
+                Some("base64") => STANDARD
+                    .decode(&file.content)
+                    .map_err(|_| Error::invalid("content", format!("of \"{}\" must be base64", file.path)))?,
+                None | Some("utf-8") => file.content.into_bytes(),
+                Some(_) => return Err(Error::invalid("encoding", "must be \"base64\" or \"utf-8\"")),
+            };
+            Operation::File { path: RepoPath::parse(&file.path)?, content: Bytes::from(content) }
+        }
+        CommitLine::LfsFile(file) => {
+            if file.algo.as_deref().is_some_and(|algo| algo != "sha256") {
+                return Err(Error::invalid("algo", "must be \"sha256\""));
+            }
+            let sha256 = Sha256::parse(&file.oid)?;
+            Operation::LfsFile { path: RepoPath::parse(&file.path)?, sha256, size: file.size }
+        }
+        CommitLine::DeletedFile(line) => Operation::DeleteFile(RepoPath::parse(&line.path)?),
+        CommitLine::DeletedFolder(line) => {
+            Operation::DeleteFolder(RepoPath::parse(line.path.trim_end_matches('/'))?)
+        }
+        CommitLine::Header(_) => return Err(Error::invalid("key", "there may be only one header")),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<CommitRequest, Error> {
+        parse_commit(&Bytes::copy_from_slice(text.as_bytes()), false)
+    }
+
+    #[test]
+    fn a_commit_is_a_header_and_operations() {
+        let text = concat!(
+            "{\"key\":\"header\",\"value\":{\"summary\":\"s\",\"description\":\"\",\"parentCommit\":\"ABCDE\"}}\n",
+            "{\"key\":\"deletedFolder\",\"value\":{\"path\":\"old/\"}}\n",
+            "{\"key\":\"file\",\"value\":{\"content\":\"aGk=\",\"path\":\"a.txt\",\"encoding\":\"base64\"}}\n\n",
+        );
+        let request = parse(text).unwrap();
+        assert_eq!(request.parent.as_deref(), Some("abcde"));
+        assert_eq!(request.operations.len(), 2);
+        assert_eq!(request.operations[0].path().as_str(), "old");
+    }
+
+    #[test]
+    fn bad_lines_are_named() {
+        let header = "{\"key\":\"header\",\"value\":{\"summary\":\"s\"}}\n";
+        for (text, expected) in [
+            (String::new(), "must start with a header"),
+            ("{\"key\":\"deletedFile\",\"value\":{\"path\":\"a\"}}".to_owned(), "line 1: the first line"),
+            (format!("{header}{header}"), "line 2: there may be only one header"),
+            (format!("{header}nonsense"), "line 2"),
+            (format!("{header}{{\"key\":\"deletedFile\",\"value\":{{\"path\":\"../x\"}}}}"), "line 2: invalid path"),
+            (format!("{header}{{\"key\":\"copyFile\",\"value\":{{}}}}"), "line 2: unknown variant"),
+            (format!("{header}{{\"key\":\"file\",\"value\":{{\"path\":\"a\",\"content\":\"?\",\"encoding\":\"base64\"}}}}"), "must be base64"),
+        ] {
+            let error = parse(&text).unwrap_err().to_string();
+            assert!(error.contains(expected), "{text}: {error}");
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Entries of trees, as `tree` and `paths-info` list them.
+
+use serde::Serialize;
+use steelyard_service::revisions::{CommitInfo, Entry, EntryKind};
+
+/// One entry.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TreeEntryResponse {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    oid: String,
+    size: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lfs: Option<TreeLfsResponse>,
+    path: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_commit: Option<LastCommitResponse>,
+}
+
+/// In trees the content's hash is called `oid`; in siblings it is `sha256`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TreeLfsResponse {
+    oid: String,
+    size: u64,
+    pointer_size: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct LastCommitResponse {
+    id: String,
+    title: String,
+    date: String,
+}
+
+impl From<Entry> for TreeEntryResponse {
+    fn from(entry: Entry) -> Self {
+        let (kind, size, lfs) = match entry.kind {
+            EntryKind::File { size, lfs } => ("file", size, lfs),
+            EntryKind::Directory => ("directory", 0, None),
+            EntryKind::Submodule => ("submodule", 0, None),
+        };
+        Self {
+            kind,
+            oid: entry.oid.to_string(),
+            size,
+            lfs: lfs.map(|lfs| TreeLfsResponse {
+                oid: lfs.sha256.to_string(),
+                size: lfs.size,
+                pointer_size: lfs.pointer_size,
+            }),
+            path: entry.path,
+            last_commit: entry.last_commit.as_ref().map(LastCommitResponse::from),
+        }
+    }
+}
+
+impl From<&CommitInfo> for LastCommitResponse {
+    fn from(commit: &CommitInfo) -> Self {
+        Self { id: commit.oid.to_string(), title: commit.title.clone(), date: commit.date.to_string() }
+    }
+}

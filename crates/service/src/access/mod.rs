@@ -1,0 +1,11 @@
+//! Who asks, and what they may do.
+
+mod actor;
+mod permission;
+mod throttle;
+pub(crate) mod token;
+
+pub use actor::{Actor, UserActor};
+pub use permission::{Action, Standing, Verdict, authorize};
+pub use throttle::Throttle;
+pub use token::{TOKEN_PREFIX, hash_token};

@@ -1,0 +1,13 @@
+//! Changing a repository without git: the preupload question and the commit.
+
+mod build;
+mod commit;
+mod operation;
+mod preupload;
+mod pull_request;
+
+pub use commit::{CommitRequest, Committed};
+pub use operation::Operation;
+pub use preupload::{PreuploadAnswer, PreuploadFile, UploadMode};
+
+pub(crate) use build::signature;

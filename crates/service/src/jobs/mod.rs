@@ -1,0 +1,31 @@
+//! Background jobs: what nobody waits for.
+//!
+//! A job is a row with a lease ([`steelyard_db::job`]): any replica works it, a second one takes over when the first
+//! dies, and every job may be stopped at any moment and started again from the beginning. Scanners look for work every
+//! few seconds and put it in line; the same work never waits twice, so any number of replicas may scan.
+//!
+//! | kind | what it does | what it may lose |
+//! |---|---|---|
+//! | `git.join` | joins the many small packs of commits into few larger ones | nothing |
+//! | `git.drop` | drops objects that no ref reaches any more | what was cut off two weeks ago |
+//! | `git.repack` | lets git find better deltas | nothing |
+//! | `lfs.sweep` | deletes large files no repository links to | those |
+//! | `packs.sweep` | deletes packs that were replaced a day ago | nothing |
+//! | `packs.orphans` | deletes stored packs that never got a row | nothing |
+//! | `repos.purge` | deletes what is left of repositories deleted a week ago | those |
+//! | `jobs.trim` | deletes the rows of ended jobs | those |
+
+mod kind;
+mod manifest;
+mod runner;
+mod scan;
+
+mod dropping;
+mod join;
+mod repack;
+mod sweep;
+
+pub use runner::{JobTally, run};
+pub use sweep::PacksSwept;
+
+use kind::JobKind;

@@ -1,0 +1,18 @@
+//! Reading: from a revision to a commit, from a path to an entry, from an entry to bytes.
+
+mod entry;
+mod facts;
+mod large;
+mod log;
+mod safetensors;
+mod snapshot;
+mod tree;
+
+pub use entry::{Content, Entry, EntryKind, LfsInfo};
+pub use log::CommitInfo;
+pub use safetensors::SafetensorsMetadata;
+pub use snapshot::Snapshot;
+pub use tree::TreeQuery;
+
+pub(crate) use facts::{compute_facts, is_telling};
+pub(crate) use snapshot::{read_commit, read_tree_of};

@@ -1,0 +1,121 @@
+//! `steelyard serve`: runs the hub.
+
+use std::future::IntoFuture as _;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use axum::serve::ListenerExt as _;
+use steelyard_core::TokenRole;
+use steelyard_service::Hub;
+use steelyard_service::accounts::{CreateToken, CreateUser};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::{ServeArgs, SettingFlags};
+use crate::config::{self, AdminListen, Loaded, Log, LogFormat};
+use crate::{admin_server, open};
+
+/// Runs the hub until it is told to stop.
+pub fn run(flags: &SettingFlags, args: &ServeArgs) -> Result<()> {
+    let mut settings = flags.settings();
+    settings.extend(args.settings());
+    let loaded = config::load(&config::Sources::of_process(flags.config.clone(), settings))?;
+    start_log(&loaded.config.log)?;
+    super::runtime()?.block_on(serve(&loaded))
+}
+
+async fn serve(loaded: &Loaded) -> Result<()> {
+    let config = &loaded.config;
+    let metrics = admin_server::install_metrics()?;
+    let listen = config.server.listen.0;
+    let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
+    let address = listener.local_addr()?;
+    let hub = open::open_hub(config).await?;
+    // TEMP hub.prepare_cache().await?;
+    let stop = CancellationToken::new();
+    admin_server::start(loaded, &hub, metrics, &stop).await?;
+    let jobs = std::future::ready(()); // TEMP let jobs = tokio::spawn(steelyard_service::jobs::run(hub.clone(), stop.clone()));
+    let url = hub.settings().public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+    welcome(&hub, &config.accounts.first_admin, &url).await?;
+    if hub.git().is_none() {
+        tracing::warn!("no git program of version 2.30 or later was found: clone, fetch and push are off");
+    }
+    let router = steelyard_http::build_router(hub.clone());
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let listener = listener.tap_io(|stream| {
+        // Answers go out as soon as they are written; a failure to say so only costs time.
+        let _ = stream.set_nodelay(true);
+    });
+    let stopping = stop.clone();
+    let server = axum::serve(listener, service).with_graceful_shutdown(async move { stopping.cancelled().await });
+    let mut server = tokio::spawn(server.into_future());
+    tokio::select! {
+        result = &mut server => result??,
+        signal = stopped() => {
+            signal?;
+            tracing::info!("stopping; requests in flight may end");
+            stop.cancel();
+            let grace = config.server.shutdown_grace.duration();
+            if tokio::time::timeout(grace, server).await.is_err() {
+                tracing::warn!("requests in flight took too long and were cut off");
+            }
+        }
+    }
+    stop.cancel();
+    let _ = tokio::time::timeout(Duration::from_secs(5), jobs).await;
+    hub.db().close().await;
+    Ok(())
+}
+
+/// Says where the hub is and, on the first start, how to get in.
+async fn welcome(hub: &Hub, first_admin: &str, url: &str) -> Result<()> {
+    let mut text = format!("Steelyard {} is ready at {url}\n", env!("CARGO_PKG_VERSION"));
+    if !first_admin.is_empty() && hub.is_new().await? {
+        let user = CreateUser { name: first_admin.to_owned(), is_admin: true, ..CreateUser::default() };
+        hub.create_user(&user).await?;
+        let token = CreateToken {
+            user: first_admin.to_owned(),
+            name: "first-start".to_owned(),
+            role: TokenRole::Write,
+            value: None,
+        };
+        let token = hub.create_token(&token).await?;
+        text.push_str(&format!(
+            "\nThis is the first start. The administrator is \"{first_admin}\"; this token is shown only now:\n\n    {}\n\n\
+             On the client:\n\n    export HF_ENDPOINT={url}\n    hf auth login --token {}\n    \
+             hf upload {first_admin}/my-model ./folder\n\n\
+             More users: steelyard admin user create NAME, steelyard admin token create NAME --name laptop --role write\n",
+            token.expose(),
+            token.expose(),
+        ));
+    }
+    Ok(super::print(&text)?)
+}
+
+async fn stopped() -> Result<()> {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+    }
+    Ok(())
+}
+
+fn start_log(log: &Log) -> Result<()> {
+    let filter = tracing_subscriber::EnvFilter::try_new(&log.filter).context("log.filter")?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let started = match log.format {
+        LogFormat::Text => builder.try_init(),
+        LogFormat::Json => builder.json().try_init(),
+    };
+    started.map_err(|error| anyhow::anyhow!("cannot start the log: {error}"))
+}
+
+/// The address of the admin listener; `None` when it is off.
+pub(crate) fn admin_address(listen: &AdminListen) -> Option<SocketAddr> {
+    match listen {
+        AdminListen::Off => None,
+        AdminListen::At(address) => Some(*address),
+    }
+}

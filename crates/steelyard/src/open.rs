@@ -1,0 +1,75 @@
+//! From a configuration to a hub.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, bail};
+use steelyard_blob::{BlobStore, S3Settings};
+use steelyard_core::Rng as _;
+use steelyard_db::{Db, PoolSizes};
+use steelyard_git::tool::GitBinary;
+use steelyard_service::{Hub, HubParts, HubSettings};
+
+use crate::config::{Config, Database, Storage};
+use crate::system::{SystemClock, SystemRng};
+
+/// Opens the database a configuration names, as it is.
+pub async fn open_database(config: &Config) -> Result<Db> {
+    let sizes = PoolSizes {
+        sqlite_readers: config.database.sqlite_readers.get(),
+        postgres: config.database.postgres_connections.get(),
+    };
+    match config.database() {
+        Database::Sqlite(path) => {
+            if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+                std::fs::create_dir_all(folder)
+                    .with_context(|| format!("cannot create the folder {}", folder.display()))?;
+            }
+            Db::open_sqlite(&path, sizes)
+                .await
+                .with_context(|| format!("cannot open the database {}", path.display()))
+        }
+        Database::Postgres(url) => {
+            let Some(secret) = url.postgres_url() else { bail!("database.url is neither a file nor postgres://") };
+            Db::open_postgres(secret.expose(), sizes).await.with_context(|| format!("cannot open the database {url}"))
+        }
+    }
+}
+
+/// Opens the object store a configuration names.
+pub async fn open_storage(config: &Config) -> Result<BlobStore> {
+    match config.storage() {
+        Storage::Directory(path) => {
+            BlobStore::open_directory(&path).await.with_context(|| format!("cannot open the store {}", path.display()))
+        }
+        Storage::S3 { url, keys } => {
+            let Some((access, secret)) = keys else {
+                bail!(
+                    "storage.url names an S3 bucket, but there are no credentials: set STEELYARD_STORAGE__ACCESS_KEY \
+                     and STEELYARD_STORAGE__SECRET_KEY, or the same with _FILE"
+                );
+            };
+            let settings = S3Settings::from_url(url.as_str(), access.secret().clone(), secret.secret().clone())?;
+            BlobStore::open_s3(settings).with_context(|| format!("cannot open the store {}", url.as_str()))
+        }
+    }
+}
+
+/// Opens both stores, brings the schema up to date and puts the hub together.
+pub async fn open_hub(config: &Config) -> Result<Hub> {
+    let db = open_database(config).await?;
+    db.migrate().await.context("cannot bring the database up to date")?;
+    let blobs = open_storage(config).await?;
+    let mut node = [0; 8];
+    SystemRng.fill(&mut node);
+    let settings = HubSettings {
+        cache_dir: config.server.data.join("cache"),
+        public_url: config.server.public_url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned()),
+        node: format!("{:016x}", u64::from_be_bytes(node)),
+        lfs: steelyard_service::lfs::LfsSettings::default(),
+    };
+    let program = &config.git.program;
+    let git = GitBinary::discover(program.is_absolute().then_some(program.as_path()));
+    let parts =
+        HubParts { db, blobs, git, clock: Arc::new(SystemClock), rng: Arc::new(SystemRng), settings };
+    Ok(Hub::open(parts).await?)
+}
