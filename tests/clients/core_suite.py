@@ -3,6 +3,7 @@
 Usage: core_suite.py NAMESPACE PREFIX
 """
 
+import inspect
 import io
 import os
 import sys
@@ -216,8 +217,8 @@ def visibility():
     assert error.response.status_code == 401
     fails(RepositoryNotFoundError, lambda: stranger.hf_hub_download(full, "secret.txt"))
     if hasattr(API, "update_repo_settings"):
-        key = {"private": False} if "private" in API.update_repo_settings.__code__.co_varnames else {"visibility": "public"}
-        API.update_repo_settings(full, **key)
+        takes_private = "private" in inspect.signature(API.update_repo_settings).parameters
+        API.update_repo_settings(full, **({"private": False} if takes_private else {"visibility": "public"}))
         assert stranger.model_info(full).private is False
     error = fails(HfHubHTTPError, lambda: HfApi(token="hf_wrongwrongwrongwrongwrongwrong").whoami())
     assert error.response.status_code == 401

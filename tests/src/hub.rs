@@ -121,7 +121,8 @@ impl Hub {
 
     fn boot(&mut self, number: usize) -> (Process, String) {
         let mut process = self.launch(number).spawn().unwrap();
-        process.wait_for_line("the server to be ready", "is ready at", Duration::from_secs(60)).unwrap();
+        let ready = |line: &str| line.contains("is ready at");
+        process.wait_for_line("the server to be ready", Duration::from_secs(60), ready).unwrap();
         let output = process.output();
         let line = output.lines().find(|line| line.contains("is ready at")).unwrap();
         let address = line.rsplit("http://").next().unwrap().trim().to_owned();

@@ -176,7 +176,7 @@ fn missing_text(missing: &Missing) -> String {
     match missing {
         Missing::Repo { .. } => "Repository not found".to_owned(),
         Missing::Revision(revision) => format!("Invalid rev id: {revision}"),
-        Missing::Entry { path, .. } => format!("Entry not found: {path}"),
+        Missing::Entry { path, .. } => format!("A file with this name doesn't exist: {path}"),
         Missing::Other(what) => format!("{what} not found"),
     }
 }

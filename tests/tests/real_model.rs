@@ -1,0 +1,84 @@
+//! all-MiniLM-L6-v2 goes round: pushed and pulled by every client, every byte compared.
+
+use std::path::{Path, PathBuf};
+
+use steelyard_testkit::{HfVersion, tools};
+use steelyard_tests::{Client, Hub, Stores};
+
+/// Copies the model out of the package into a folder that clients may write to.
+fn model(hub: &Hub) -> PathBuf {
+    let folder = hub.scratch("model");
+    copy(&tools::real_model().unwrap(), &folder);
+    folder
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name();
+        if name == "__pycache__" || name.to_string_lossy().ends_with(".py") {
+            continue;
+        }
+        let target = to.join(&name);
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+/// Every file of `original` is in `copy`, byte for byte.
+fn assert_same(original: &Path, copy: &Path) {
+    for entry in std::fs::read_dir(original).unwrap() {
+        let entry = entry.unwrap();
+        let other = copy.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            assert_same(&entry.path(), &other);
+        } else {
+            let same = std::fs::read(entry.path()).unwrap() == std::fs::read(&other).unwrap();
+            assert!(same, "{} differs", other.display());
+        }
+    }
+}
+
+fn round_trip(stores: Stores, replicas: usize) {
+    let Some(hub) = Hub::on(stores).replicas(replicas).start() else { return };
+    let alice = Client::new(&hub, "alice", &hub.user("alice"));
+    let model = model(&hub);
+    for version in HfVersion::ALL {
+        let repo = format!("alice/minilm-{}", version.number().replace('.', "-"));
+        alice.hf(version, &["upload", &repo, model.to_str().unwrap(), "."]).success();
+        let down = hub.scratch(&format!("down-{}", version.number()));
+        alice.hf(version, &["download", &repo, "--local-dir", down.to_str().unwrap()]).success();
+        assert_same(&model, &down);
+    }
+    read_back(&hub, &alice, &model, "alice/minilm-2-4-0");
+    hub.fsck().unwrap();
+}
+
+fn read_back(hub: &Hub, alice: &Client, model: &Path, repo: &str) {
+    let info = alice.curl(&[&format!("{}/api/models/{repo}", hub.url())]).success();
+    let sha = info.split("\"sha\":\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let folder = model.to_str().unwrap();
+    alice.script(HfVersion::V2_4_0, "from_pretrained.py", &[repo, &sha, folder]).success();
+    let url = format!("{}/{repo}/resolve/{sha}/model.safetensors", hub.url());
+    let part = alice.home().join("part");
+    alice.curl(&["-L", "--fail", "-r", "1000000-1999999", "-o", part.to_str().unwrap(), &url]).success();
+    let whole = std::fs::read(model.join("model.safetensors")).unwrap();
+    assert_eq!(std::fs::read(part).unwrap(), whole[1_000_000..2_000_000]);
+    let head = alice.curl(&["-I", "--fail", &url]).success().to_lowercase();
+    assert!(head.contains(&format!("x-linked-size: {}", whole.len())), "{head}");
+    assert!(head.contains(&format!("x-repo-commit: {sha}")), "{head}");
+}
+
+#[test]
+fn the_real_model_goes_round_on_the_embedded_default() {
+    round_trip(Stores::Embedded, 1);
+}
+
+#[test]
+fn the_real_model_goes_round_on_two_replicas_in_turn() {
+    round_trip(Stores::ScaledOut, 2);
+}
