@@ -121,6 +121,14 @@ impl Key {
         }
     }
 
+    /// The pack it is or describes.
+    pub const fn pack_id(&self) -> Option<Uuid> {
+        match self.0 {
+            Inner::Pack(id) | Inner::PackToc(id) => Some(id),
+            _ => None,
+        }
+    }
+
     /// The upload it is or is a part of.
     pub const fn upload_id(&self) -> Option<Uuid> {
         match self.0 {

@@ -304,7 +304,8 @@ pub struct JoinThreshold {
     pub idle_before: Timestamp,
 }
 
-/// Repositories whose tail is to be joined, longest tails first; not those where that failed after `failed_since`.
+/// Repositories whose tail is to be joined, longest tails first; not those where that failed after `failed_since`, nor
+/// those being repacked, which a join would spoil.
 pub async fn list_wanting_join(
     conn: &mut Conn,
     threshold: &JoinThreshold,
@@ -317,6 +318,8 @@ pub async fn list_wanting_join(
                WHERE rp.repo_id = g.repo_id AND rp.retired_at IS NULL ORDER BY rp.seq DESC LIMIT 1)) \
                AND NOT EXISTS (SELECT 1 FROM job j WHERE j.kind = 'git.join' AND j.subject = CAST(g.repo_id AS TEXT) \
                AND (j.state IN ('waiting', 'running') OR (j.state = 'failed' AND j.finished_at > $4))) \
+               AND NOT EXISTS (SELECT 1 FROM job j WHERE j.kind = 'git.repack' \
+               AND j.subject = CAST(g.repo_id AS TEXT) AND j.state = 'running') \
                ORDER BY g.tail_packs DESC LIMIT $5";
     let args = args![threshold.packs, threshold.bytes, threshold.idle_before, failed_since, limit];
     conn.fetch_all(sql, args).await?.iter().map(|row| row.int("repo_id")).collect()

@@ -10,6 +10,7 @@ mod error;
 pub mod fetch;
 mod history;
 mod hub;
+pub mod jobs;
 pub mod lfs;
 pub mod push;
 pub mod refs;
@@ -18,7 +19,7 @@ pub mod revisions;
 
 pub use access::{Action, Actor};
 pub use error::{Error, Missing};
-pub use hub::{Hub, HubParts, HubSettings};
+pub use hub::{Hub, HubLimits, HubParts, HubSettings};
 
 /// What use cases return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -66,7 +66,7 @@ async fn ready(State(state): State<AdminState>) -> (StatusCode, String) {
 }
 
 async fn render(State(state): State<AdminState>) -> Result<String, StatusCode> {
-    if let Err(error) = state.hub.check_ready().await { // TEMP record_gauges
+    if let Err(error) = state.hub.record_gauges().await {
         tracing::warn!(%error, "job counts are missing from the metrics");
     }
     Ok(state.metrics.render())

@@ -26,6 +26,13 @@ pub(crate) struct PreparedPack {
     pack: Arc<Pack>,
 }
 
+impl PreparedPack {
+    /// Its row.
+    pub(crate) fn row(&self) -> &NewPack {
+        &self.row
+    }
+}
+
 /// A change of one ref; `None` stands for "no such ref".
 #[derive(Debug, Clone)]
 pub(crate) struct Change {

@@ -34,7 +34,7 @@ impl Hub {
         if !original.gated.is_empty() {
             return Err(Error::Forbidden(format!("{} is gated and cannot be duplicated", original.repo)));
         }
-        // TEMP self.drop_before_sharing(original.id).await?;
+        self.drop_before_sharing(original.id).await?;
         let mut tx = self.db().write().await?;
         let owner = self.namespace_for_new_repo(&mut tx, actor, Some(&wanted.to.namespace)).await?;
         if let Some(existing) = repo::find_repo(&mut tx, wanted.kind, &wanted.to).await? {
@@ -66,6 +66,12 @@ impl Hub {
                 let change = refs::RefChange { name: &name, old: None, new: Some(row.oid), peeled: row.peeled };
                 refs::change_ref(&mut tx, repo_id, seq, &change).await?;
             }
+        }
+        // What no copied ref reaches must not outlive the original in the copy.
+        let all = refs::list_refs(&mut tx, original.id, "refs/").await?;
+        let is_copied = |name: &str| name.starts_with("refs/heads/") || name.starts_with("refs/tags/");
+        if source.drop_wanted || all.iter().any(|row| !is_copied(&row.name)) {
+            refs::want_drop(&mut tx, repo_id).await?;
         }
         lfs::share_links(&mut tx, original.id, repo_id, &self.fresh_id()[8..16], self.now()).await?;
         let payload = json!({"kind": wanted.kind.as_str(), "repo": wanted.to.to_string(), "from": original.repo.to_string()});

@@ -35,7 +35,7 @@ async fn serve(loaded: &Loaded) -> Result<()> {
     // TEMP hub.prepare_cache().await?;
     let stop = CancellationToken::new();
     admin_server::start(loaded, &hub, metrics, &stop).await?;
-    let jobs = std::future::ready(()); // TEMP let jobs = tokio::spawn(steelyard_service::jobs::run(hub.clone(), stop.clone()));
+    let jobs = tokio::spawn(steelyard_service::jobs::run(hub.clone(), stop.clone()));
     let url = hub.settings().public_url.clone().unwrap_or_else(|| format!("http://{address}"));
     welcome(&hub, &config.accounts.first_admin, &url).await?;
     if hub.git().is_none() {
