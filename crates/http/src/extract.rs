@@ -12,6 +12,9 @@ use steelyard_service::{Actor, Error, Hub, Missing};
 
 use crate::ApiError;
 
+/// Longest address a proxy may report, in bytes: an IPv6 address with a zone and a port.
+const FORWARDED_BYTES_MAX: usize = 64;
+
 /// Whoever makes the request, by `Authorization: Bearer` or git's Basic (any user name, the token as password).
 #[derive(Debug, Clone)]
 pub struct Caller(pub Actor);
@@ -21,10 +24,22 @@ impl FromRequestParts<Hub> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, hub: &Hub) -> Result<Self, ApiError> {
         let Some(token) = token_of(&parts.headers)? else { return Ok(Self(Actor::Anonymous)) };
-        let address = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_string());
-        let actor = hub.authenticate(&token, address.as_deref().unwrap_or("unknown")).await?;
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_string());
+        let forwarded = forwarded_for(&parts.headers, hub.settings().trusted_proxies);
+        let address = forwarded.or(peer.as_deref()).unwrap_or("unknown");
+        let actor = hub.authenticate(&token, address).await?;
         Ok(Self(actor))
     }
+}
+
+/// The client's address as the outermost of so many trusted proxies saw it. What stands further left in
+/// `X-Forwarded-For` came from the client, who may write there what they like.
+fn forwarded_for(headers: &HeaderMap, trusted_proxies: usize) -> Option<&str> {
+    let nth = trusted_proxies.checked_sub(1)?;
+    let values = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
+    let addresses: Vec<&str> = values.flat_map(|value| value.split(',')).map(str::trim).collect();
+    let address = addresses.into_iter().rev().nth(nth)?;
+    (address.len() <= FORWARDED_BYTES_MAX).then_some(address)
 }
 
 fn token_of(headers: &HeaderMap) -> Result<Option<String>, Error> {
@@ -205,6 +220,18 @@ mod tests {
         assert_eq!(Target::parse("/a/b.git/info/refs").unwrap().id.to_string(), "a/b");
         assert!(Target::parse("/api/models/gpt2").is_none());
         assert!(Target::parse("/api/models/a..b/c").is_none());
+    }
+
+    #[test]
+    fn only_trusted_proxies_say_who_the_client_is() {
+        let mut headers = HeaderMap::new();
+        headers.append("x-forwarded-for", "6.6.6.6, 1.1.1.1".parse().unwrap());
+        headers.append("x-forwarded-for", "2.2.2.2".parse().unwrap());
+        assert_eq!(forwarded_for(&headers, 0), None);
+        assert_eq!(forwarded_for(&headers, 1), Some("2.2.2.2"));
+        assert_eq!(forwarded_for(&headers, 2), Some("1.1.1.1"));
+        assert_eq!(forwarded_for(&headers, 4), None);
+        assert_eq!(forwarded_for(&HeaderMap::new(), 1), None);
     }
 
     #[test]

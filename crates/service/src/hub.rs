@@ -6,12 +6,12 @@ use std::sync::Arc;
 use steelyard_blob::BlobStore;
 use steelyard_blob::signing::UrlSigner;
 use moka::sync::Cache;
-use steelyard_core::{Clock, Oid, PublicId, Rng, Secret, Timestamp};
+use steelyard_core::{Clock, Oid, PublicId, Rng, Secret, Timestamp, limits};
 use steelyard_db::{Db, setting};
 use steelyard_git::tool::GitBinary;
 
 use crate::Result;
-use crate::access::Throttle;
+use crate::access::{Throttle, ThrottleSettings};
 use crate::fetch::Hydrations;
 use crate::history::Histories;
 use crate::lfs::LfsSettings;
@@ -25,8 +25,35 @@ pub struct HubSettings {
     pub public_url: Option<String>,
     /// Names this process in job leases.
     pub node: String,
+    /// Proxies before this process that append to `X-Forwarded-For`; 0 ignores the header.
+    pub trusted_proxies: usize,
+    /// The largest things that clients may send.
+    pub limits: HubLimits,
+    /// About failed authentications.
+    pub throttle: ThrottleSettings,
     /// About large files.
     pub lfs: LfsSettings,
+}
+
+/// The largest things that clients may send, as far as an operator can set them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HubLimits {
+    /// Largest file in LFS, in bytes; at most [`limits::LFS_OBJECT_BYTES_MAX`], above which nothing is a pointer.
+    pub lfs_object_bytes_max: u64,
+    /// Largest pack of one git push, in bytes.
+    pub push_pack_bytes_max: u64,
+    /// Largest body of one commit over HTTP, in bytes.
+    pub commit_body_bytes_max: usize,
+}
+
+impl Default for HubLimits {
+    fn default() -> Self {
+        Self {
+            lfs_object_bytes_max: limits::LFS_OBJECT_BYTES_MAX,
+            push_pack_bytes_max: limits::PUSH_PACK_BYTES_MAX,
+            commit_body_bytes_max: limits::COMMIT_BODY_BYTES_MAX,
+        }
+    }
 }
 
 /// What a hub is made of.
@@ -75,10 +102,11 @@ impl Hub {
         tx.commit().await?;
         let signer = UrlSigner::new(&Secret::new(key));
         let hydrations = Hydrations::new(&parts.settings.cache_dir);
+        let throttle = Throttle::new(parts.settings.throttle);
         let inner = Inner {
             parts,
             signer,
-            throttle: Throttle::default(),
+            throttle,
             histories: Histories::new(),
             hydrations,
             facts: Cache::new(FACTS_CACHE_ENTRIES),

@@ -7,7 +7,8 @@ use steelyard_blob::{BlobStore, S3Settings};
 use steelyard_core::Rng as _;
 use steelyard_db::{Db, PoolSizes};
 use steelyard_git::tool::GitBinary;
-use steelyard_service::{Hub, HubParts, HubSettings};
+use steelyard_service::access::ThrottleSettings;
+use steelyard_service::{Hub, HubLimits, HubParts, HubSettings};
 
 use crate::config::{Config, Database, Storage};
 use crate::system::{SystemClock, SystemRng};
@@ -65,6 +66,9 @@ pub async fn open_hub(config: &Config) -> Result<Hub> {
         cache_dir: config.server.data.join("cache"),
         public_url: config.server.public_url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned()),
         node: format!("{:016x}", u64::from_be_bytes(node)),
+        trusted_proxies: config.server.trusted_proxies.into(),
+        limits: limits_of(config),
+        throttle: throttle_of(config),
         lfs: steelyard_service::lfs::LfsSettings::default(),
     };
     let program = &config.git.program;
@@ -72,4 +76,34 @@ pub async fn open_hub(config: &Config) -> Result<Hub> {
     let parts =
         HubParts { db, blobs, git, clock: Arc::new(SystemClock), rng: Arc::new(SystemRng), settings };
     Ok(Hub::open(parts).await?)
+}
+
+fn limits_of(config: &Config) -> HubLimits {
+    let limits = &config.limits;
+    HubLimits {
+        lfs_object_bytes_max: limits.lfs_object_max.bytes(),
+        push_pack_bytes_max: limits.push_pack_max.bytes(),
+        commit_body_bytes_max: usize::try_from(limits.commit_body_max.bytes()).unwrap_or(usize::MAX),
+    }
+}
+
+fn throttle_of(config: &Config) -> ThrottleSettings {
+    let accounts = &config.accounts;
+    let window_secs = accounts.failures_window.duration().as_secs();
+    ThrottleSettings {
+        failures_max: accounts.failures_max.get(),
+        window_secs: i64::try_from(window_secs).unwrap_or(i64::MAX),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_configuration_the_limits_are_the_service_s_own() {
+        let config = Config::default();
+        assert_eq!(limits_of(&config), HubLimits::default());
+        assert_eq!(throttle_of(&config), ThrottleSettings::default());
+    }
 }

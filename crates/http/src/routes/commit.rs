@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::json;
-use steelyard_core::limits::{CARD_BYTES_MAX, COMMIT_BODY_BYTES_MAX, COMMIT_OPERATIONS_MAX, PREUPLOAD_FILES_MAX};
+use steelyard_core::limits::{CARD_BYTES_MAX, COMMIT_OPERATIONS_MAX, PREUPLOAD_FILES_MAX};
 use steelyard_core::{RepoKind, RepoPath, Revision, Sha256};
 use steelyard_service::commits::{CommitRequest, Operation, PreuploadFile, UploadMode};
 use steelyard_service::{Action, Error, Hub};
@@ -103,12 +103,12 @@ async fn commit(
 ) -> Result<Json<CommitResponse>, ApiError> {
     let create_pr = params.flag("create_pr");
     let action = if create_pr { Action::ProposeChange } else { Action::WriteContent };
-    // Permission before the body: a stranger cannot make us read 256 MiB.
+    // Permission before the body: a stranger cannot make us hold a whole commit.
     let repo = hub.repo(&actor, target.kind, &target.id, action).await?;
     if params.flag("hot_reload") {
         return Err(Error::NotImplemented("this hub does not run spaces, so it cannot reload one".to_owned()).into());
     }
-    let body = read_body(body, COMMIT_BODY_BYTES_MAX).await?;
+    let body = read_body(body, hub.settings().limits.commit_body_bytes_max).await?;
     let request = parse_commit(&body, create_pr)?;
     let committed = hub.commit(&actor, target.kind, &target.id, &target.tail()?, request).await?;
     let page = format!("{origin}/{}{}", repo.kind.url_prefix(), repo.repo);

@@ -7,5 +7,5 @@ pub(crate) mod token;
 
 pub use actor::{Actor, UserActor};
 pub use permission::{Action, Standing, Verdict, authorize};
-pub use throttle::Throttle;
+pub use throttle::{Throttle, ThrottleSettings};
 pub use token::{TOKEN_PREFIX, hash_token};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use steelyard_blob::{Content, Key, PresignedGet};
-use steelyard_core::limits::{LFS_BATCH_OBJECTS_MAX, LFS_OBJECT_BYTES_MAX};
+use steelyard_core::limits::LFS_BATCH_OBJECTS_MAX;
 use steelyard_core::{RepoId, RepoKind, Sha256, Timestamp};
 use steelyard_db::lfs::{self, UploadRow};
 use steelyard_db::repo::RepoRow;
@@ -159,6 +159,7 @@ impl Hub {
         repo: &RepoRow,
         wanted: &[Pointer],
     ) -> Result<Vec<Option<UploadAnswer>>> {
+        let size_max = self.settings().limits.lfs_object_bytes_max;
         let mut conn = self.db().read().await?;
         let mut answers = Vec::with_capacity(wanted.len());
         for pointer in wanted {
@@ -167,9 +168,7 @@ impl Hub {
             answers.push(match link {
                 Some(link) if link.size_bytes == pointer.size => Some(UploadAnswer::Present),
                 Some(link) => Some(UploadAnswer::OtherSize(link.size_bytes)),
-                None if pointer.size > LFS_OBJECT_BYTES_MAX => {
-                    Some(UploadAnswer::TooLarge(LFS_OBJECT_BYTES_MAX))
-                }
+                None if pointer.size > size_max => Some(UploadAnswer::TooLarge(size_max)),
                 None => None,
             });
         }

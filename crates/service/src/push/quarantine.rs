@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use steelyard_core::Oid;
-use steelyard_core::limits::PUSH_PACK_BYTES_MAX;
 use steelyard_git::tool::{GitBinary, Quarantine};
 use steelyard_git::{Pack, PackData, Toc};
 use tokio::io::AsyncRead;
@@ -37,15 +36,16 @@ impl Shelter {
         Quarantine { objects: &self.objects, git_dir: repo.path() }
     }
 
-    /// Lets git read, complete and check the pack against the objects of the repository.
+    /// Lets git read, complete and check the pack of at most `bytes_max` against the objects of the repository.
     pub(super) async fn receive<R: AsyncRead + Unpin>(
         &self,
         git: &GitBinary,
         repo: &Lease,
         pack: R,
+        bytes_max: u64,
     ) -> Result<Received> {
         let indexed =
-            git.index_pack(self.beside(repo), pack, PUSH_PACK_BYTES_MAX, IDLE_MAX).await.map_err(tool_error)?;
+            git.index_pack(self.beside(repo), pack, bytes_max, IDLE_MAX).await.map_err(tool_error)?;
         blocking(move || {
             let idx = std::fs::read(&indexed.idx_path).map_err(Error::internal)?;
             let (toc, trailer) = Toc::from_idx_v2(&idx).map_err(broken)?;

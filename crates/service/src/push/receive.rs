@@ -39,7 +39,6 @@ pub struct PushReport {
 /// The state of the repository that a push is checked against.
 pub(super) struct Base {
     pub(super) state: GitRow,
-    pub(super) refs: Vec<RefRecord>,
     pub(super) history: Arc<History>,
     lease: Lease,
 }
@@ -107,9 +106,10 @@ impl Hub {
     async fn receive<R: AsyncRead + Send + Unpin>(&self, push: &mut Push<'_>, refs: GitRefs, pack: R) -> Result<()> {
         let shelter = Shelter::create(&self.settings().cache_dir, self.fresh_uuid()).await?;
         let mut base = self.push_base(push.access, refs).await?;
+        let bytes_max = self.settings().limits.push_pack_bytes_max;
         let received = match push.ballot.tips().is_empty() {
             true => None,
-            false => Some(shelter.receive(push.git, &base.lease, pack).await?),
+            false => Some(shelter.receive(push.git, &base.lease, pack, bytes_max).await?),
         };
         crash_point("push.quarantined");
         let mut prepared = None;
@@ -134,8 +134,8 @@ impl Hub {
     async fn push_base(&self, access: &PushAccess, refs: GitRefs) -> Result<Base> {
         let GitRefs { state, refs, .. } = refs;
         let history = self.history(access.repo.id, &state).await?;
-        let lease = self.hydrate(access.repo.id, &history, &state, refs.clone()).await?;
-        Ok(Base { state, refs, history, lease })
+        let lease = self.hydrate(access.repo.id, &history, &state, refs).await?;
+        Ok(Base { state, history, lease })
     }
 
     /// Holds a received pack and the refs that want it against every rule; what breaks one is refused in the ballot.

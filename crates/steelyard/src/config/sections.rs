@@ -42,6 +42,9 @@ pub struct Server {
     /// The hub's address as clients see it, when a proxy stands before it; without it, links name the address that the
     /// request came to.
     pub public_url: Option<PublicUrl>,
+    /// Proxies before the hub that each append the address they see to X-Forwarded-For; 0 ignores that header. Failed
+    /// authentications are counted by client address, so behind a proxy this must be set.
+    pub trusted_proxies: u8,
     /// Address for health checks and metrics, or "off". The default is given up silently if it is taken.
     pub admin_listen: AdminListen,
     /// Folder for the embedded database, the embedded store and caches.
@@ -55,6 +58,7 @@ impl Default for Server {
         Self {
             listen: ListenAddress(([127, 0, 0, 1], 8080).into()),
             public_url: None,
+            trusted_proxies: 0,
             admin_listen: AdminListen::At(([127, 0, 0, 1], 8081).into()),
             data: PathBuf::from("./steelyard-data"),
             shutdown_grace: Period::from_secs(30),
@@ -134,11 +138,11 @@ pub enum LogFormat {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// Largest file in LFS.
+    /// Largest file in LFS; at most 1TiB.
     pub lfs_object_max: ByteSize,
     /// Largest pack of one git push.
     pub push_pack_max: ByteSize,
-    /// Largest body of one commit over HTTP, without its LFS files.
+    /// Largest body of one commit over HTTP, without its LFS files; it is held in memory.
     pub commit_body_max: ByteSize,
 }
 
@@ -278,12 +282,19 @@ fn check_together(config: &Config, settings: &Settings, problems: &mut Vec<Probl
             ));
         }
     }
+    let mut alone = |key: &str, rule: &str| {
+        let origin = settings.get(key).map_or(&Origin::Default, |setting| &setting.origin);
+        problems.push(problem(key, origin, rule));
+    };
     if !config.accounts.first_admin.is_empty()
         && let Err(error) = steelyard_core::Namespace::parse_new(&config.accounts.first_admin)
     {
-        let key = "accounts.first_admin";
-        let origin = settings.get(key).map_or(&Origin::Default, |setting| &setting.origin);
-        problems.push(problem(key, origin, &error.rule));
+        alone("accounts.first_admin", &error.rule);
+    }
+    // Text that names a larger size is no pointer to this hub (`steelyard_git::lfs_pointer`).
+    let pointers_end = ByteSize::new(steelyard_core::limits::LFS_OBJECT_BYTES_MAX);
+    if config.limits.lfs_object_max > pointers_end {
+        alone("limits.lfs_object_max", &format!("must be at most {pointers_end}"));
     }
 }
 

@@ -182,6 +182,13 @@ fn half_a_pair_of_keys_is_refused() {
 }
 
 #[test]
+fn larger_files_than_a_pointer_can_name_are_refused() {
+    let file = "[limits]\nlfs_object_max = '2TiB'\n";
+    let problems = Case::new(file, &[], &[]).problems();
+    assert_eq!(problems, ["limits.lfs_object_max (from hub.toml): must be at most 1TiB"]);
+}
+
+#[test]
 fn files_that_cannot_be_read_or_parsed_are_named() {
     let sources = Sources { file: Some("/does/not/exist.toml".into()), ..Sources::default() };
     assert_eq!(
