@@ -118,11 +118,6 @@ impl Target {
         Ok((decode(revision)?, decode(path.trim_start_matches('/'))?))
     }
 
-    /// The revision that follows a verb.
-    pub fn revision(&self) -> Result<Revision, Error> {
-        Ok(Revision::parse(&self.revision_and_path()?.0)?)
-    }
-
     /// Everything that follows a verb, decoded: a branch or tag name.
     pub fn tail(&self) -> Result<String, Error> {
         let (_verb, rest) = self.rest.split_once('/').unwrap_or((&self.rest, ""));

@@ -6,6 +6,8 @@
 mod clock;
 mod error;
 pub mod garage;
+#[cfg(feature = "hub")]
+pub mod hub;
 mod ports;
 pub mod postgres;
 pub mod process;
@@ -16,6 +18,8 @@ pub mod tools;
 pub use clock::TestClock;
 pub use error::Error;
 pub use garage::Garage;
+#[cfg(feature = "hub")]
+pub use hub::{Stores, TestHub};
 pub use ports::free_port;
 pub use postgres::{Durability, Postgres, TestDatabase};
 pub use process::{Launch, Process};

@@ -21,12 +21,12 @@ impl Hub {
         revision: &str,
         message: Option<&str>,
     ) -> Result<()> {
-        if kind == RepoKind::Kernel {
-            return Err(Error::NotImplemented("kernels keep their history; they cannot be squashed".to_owned()));
-        }
         let name = if revision.starts_with("refs/") { RefName::parse(revision) } else { RefName::branch(revision) }?;
         let wanted = Revision::Named { text: revision.to_owned(), refs: vec![name.clone()], abbreviation: None };
         let snapshot = self.snapshot(actor, kind, id, &wanted, Action::WriteContent).await?;
+        if kind == RepoKind::Kernel {
+            return Err(Error::NotImplemented("kernels keep their history; they cannot be squashed".to_owned()));
+        }
         let Some(user) = actor.user() else { return Err(Error::LoginRequired("squashing".to_owned())) };
         let short = name.branch_name().unwrap_or(name.as_str());
         let default = format!("Super-squash branch '{short}'");

@@ -1,0 +1,8 @@
+//! git itself against a hub: clone, fetch and push over HTTP.
+
+mod errors;
+mod fetch;
+mod policy;
+mod push;
+mod replicas;
+mod world;
