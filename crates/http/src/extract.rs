@@ -7,7 +7,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use base64::Engine;
 use percent_encoding::percent_decode_str;
-use steelyard_core::{Invalid, Namespace, RepoId, RepoKind, RepoName, Revision};
+use steelyard_core::{Invalid, Namespace, RepoId, RepoKind, RepoName};
 use steelyard_service::{Actor, Error, Hub, Missing};
 
 use crate::ApiError;

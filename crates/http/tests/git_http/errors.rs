@@ -117,11 +117,10 @@ async fn what_is_no_git_is_told_so() {
     assert!(post("git-upload-pack", "0000", &["Content-Encoding: br"]).starts_with("HTTP/1.1 400"));
     assert!(post("git-receive-pack", "0000", &[]).starts_with("HTTP/1.1 200"));
     assert!(post("git-receive-pack", "0009junk\n0000", &[]).starts_with("HTTP/1.1 400"));
-    let (zero, one) = ("0".repeat(40), "1".repeat(40));
-    let command = format!("{zero} {one} refs/heads/x\0 report-status");
-    let body = format!("{:04x}{command}0000PACKjunk", command.len() + 4);
-    let answer = post("git-receive-pack", &body.replace('\0', "\u{1}"), &[]);
-    assert!(answer.contains("HTTP/1.1"), "{answer}");
+    let report = world.post_push(MODEL, &"1".repeat(40), "refs/heads/x", b"PACKjunk");
+    assert!(report.contains("unpack ") && report.contains("ng refs/heads/x unpacker error"), "{report}");
+    let report = world.post_push(MODEL, &"1".repeat(40), "refs/heads/x y", b"");
+    assert!(report.contains("unpack ok") && report.contains("invalid ref name"), "{report}");
     // HEAD is answered as GET is.
     let answer = curl(&["-I", &format!("{repo}/info/refs?service=git-upload-pack"), "-H", v2]).to_ascii_lowercase();
     assert!(answer.starts_with("http/1.1 200"), "{answer}");

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use steelyard_core::{Sha256, Visibility};
 use steelyard_db::lfs;
 
-use crate::world::{MODEL, World, commit, noise, ref_of, url};
+use crate::world::{MODEL, World, commit, noise, ref_of};
 
 const SHA: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
@@ -167,10 +167,26 @@ async fn objects_of_others_and_of_refused_pushes_are_not_given_out() {
         "tree {}\nauthor A <a@b> 1 +0000\ncommitter A <a@b> 1 +0000\n\nsteal\n",
         world.run(&secret, &["rev-parse", "HEAD^{tree}"])
     );
-    let thief = world.clone("alice/secret", "thief", &[]);
-    let stolen = write_object(&thief, "commit", text.as_bytes());
-    // A pack with the commit alone: git believes that the other side has the rest.
-    std::fs::write(thief.join(".git/objects/info/alternates"), secret.join(".git/objects").to_str().unwrap()).unwrap();
-    let public = url(&world.base, &world.bob, "bob/mine");
-    assert!(world.fail(&thief, &["push", &public, &format!("{stolen}:refs/heads/main")]).contains("not found"));
+    let stolen = write_object(&secret, "commit", text.as_bytes());
+    let pack = pack_of(&secret, &stolen);
+    let report = world.post_push(MODEL, &stolen, "refs/heads/stolen", &pack);
+    assert!(report.contains("unpack ") && report.contains("ng refs/heads/stolen"), "{report}");
+    let nothing = pack_of(&secret, "");
+    let report = world.post_push(MODEL, &hidden, "refs/heads/stolen", &nothing);
+    assert!(report.contains("ng refs/heads/stolen missing necessary objects"), "{report}");
+    assert!(!world.ls_remote(MODEL).contains("stolen"));
+}
+
+/// A pack of this object alone, or of none.
+fn pack_of(work: &Path, oid: &str) -> Vec<u8> {
+    use std::io::Write as _;
+    let mut child = Command::new("git")
+        .args(["pack-objects", "--stdout", "-q"])
+        .current_dir(work)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(oid.as_bytes()).unwrap();
+    child.wait_with_output().unwrap().stdout
 }

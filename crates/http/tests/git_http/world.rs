@@ -101,6 +101,19 @@ impl World {
         self.dir.path().join(name)
     }
 
+    /// Creates a ref with a pack of one's own making; says the report.
+    pub fn post_push(&self, repo: &str, new: &str, name: &str, pack: &[u8]) -> String {
+        let zero = "0".repeat(40);
+        let command = format!("{zero} {new} {name}\0 report-status");
+        let head = format!("{:04x}{command}0000", command.len() + 4);
+        let file = self.dir.path().join("request");
+        std::fs::write(&file, [head.as_bytes(), pack].concat()).unwrap();
+        let body = format!("@{}", file.display());
+        let url = format!("{}/git-receive-pack", self.url(repo));
+        let output = Command::new("curl").args(["-s", "-X", "POST", &url, "--data-binary", &body]).output().unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
     /// The refs as another git sees them: lines of id and name.
     pub fn ls_remote(&self, repo: &str) -> String {
         self.run(self.dir.path(), &["ls-remote", &self.url(repo)])
