@@ -11,6 +11,7 @@ mod migrate;
 mod row;
 
 pub mod account;
+pub mod check;
 pub mod dialect;
 pub mod discussion;
 pub mod event;

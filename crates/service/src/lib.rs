@@ -8,6 +8,7 @@ pub mod accounts;
 pub mod commits;
 mod error;
 pub mod fetch;
+pub mod fsck;
 mod history;
 mod hub;
 pub mod jobs;

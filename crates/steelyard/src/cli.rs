@@ -42,6 +42,8 @@ pub enum Command {
     /// Shows, checks and documents the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Checks every ref, pack, object and link.
+    Fsck(FsckArgs),
     /// Brings the database's tables up to this release.
     Migrate(MigrateArgs),
 }
@@ -138,16 +140,20 @@ pub enum ConfigCommand {
 
 /// `steelyard fsck`: checks every ref, pack, object and link, and says what is wrong and where.
 ///
-/// Reads only, beside a running server. Ends with status 1 when it found something.
+/// Works beside a running server and changes nothing it checks. Ends with status 1 when it found an error.
 #[derive(Debug, Clone, Default, Args)]
 #[command(after_help = "\
 Examples:
   steelyard fsck
+  steelyard fsck --deep
   steelyard fsck --repo models/alice/bert --json")]
 pub struct FsckArgs {
     /// Checks only this repository: models/NAMESPACE/NAME, datasets/NAMESPACE/NAME, …
     #[arg(long, value_name = "REPO")]
     pub repo: Option<String>,
+    /// Also reads all of history for pointers, and every byte of every large file.
+    #[arg(long)]
+    pub deep: bool,
     /// Prints JSON, one finding on a line.
     #[arg(long)]
     pub json: bool,

@@ -10,6 +10,7 @@ use crate::config::Loaded;
 
 pub mod admin;
 pub mod config;
+pub mod fsck;
 pub mod migrate;
 pub mod serve;
 
@@ -19,6 +20,7 @@ pub fn run(cli: &Cli) -> Result<()> {
         Command::Serve(args) => serve::run(&cli.settings, args),
         Command::Admin(args) => admin::run(&cli.settings, args),
         Command::Config(action) => config::run(&cli.settings, action),
+        Command::Fsck(args) => fsck::run(&cli.settings, args),
         Command::Migrate(args) => migrate::run(&cli.settings, args),
     }
 }
