@@ -274,6 +274,19 @@ pub async fn spare_object(tx: &mut Tx, sha256: Sha256) -> Result<Option<u64>, Db
     row.map(|row| row.count("size_bytes")).transpose()
 }
 
+/// Records bytes that lie in the object store without a row, condemned from the start, so that they go as others do.
+/// False when there is a row by now.
+pub async fn condemn_orphan(
+    tx: &mut Tx,
+    sha256: Sha256,
+    size_bytes: u64,
+    now: Timestamp,
+) -> Result<bool, DbError> {
+    let sql = "INSERT INTO lfs_object (sha256, size_bytes, created_at, condemned_at) VALUES ($1, $2, $3, $3) \
+               ON CONFLICT (sha256) DO NOTHING";
+    Ok(tx.execute(sql, args![sha256, size(size_bytes), now]).await? > 0)
+}
+
 /// Contents that were condemned before `before`.
 pub async fn list_condemned(
     conn: &mut Conn,

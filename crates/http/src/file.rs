@@ -255,9 +255,7 @@ fn assemble(method: &Method, reply: FileReply<'_>, plan: &Plan, body: Body) -> R
         header::CONTENT_SECURITY_POLICY,
         "default-src 'none'; style-src 'unsafe-inline'; sandbox".to_owned(),
     );
-    for (name, value) in &reply.headers {
-        headers.insert(name, value.clone());
-    }
+    headers.extend(reply.headers);
     debug_assert!(method != Method::HEAD || matches!(plan, Plan::Done(_)), "a HEAD has no body");
     (status, headers, body).into_response()
 }

@@ -16,7 +16,7 @@ use steelyard_core::{RepoKind, Timestamp};
 use steelyard_service::{Action, Error, Hub};
 
 use crate::wire::lfs::LfsErrorResponse;
-use crate::{Access, ApiError, Route};
+use crate::{Access, Route};
 
 const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/vnd.git-lfs+json");
 const LFS_AUTHENTICATE: HeaderName = HeaderName::from_static("lfs-authenticate");
@@ -101,7 +101,7 @@ fn signed_href(hub: &Hub, origin: &str, path: &str, expires: Timestamp) -> Strin
 }
 
 /// Fails unless this hub signed the request's address and it is still good.
-fn check_signature(hub: &Hub, uri: &axum::http::Uri) -> Result<(), ApiError> {
+fn check_signature(hub: &Hub, uri: &axum::http::Uri) -> Result<(), Error> {
     let checked = hub.signer().verify(uri.path(), uri.query().unwrap_or(""), hub.now());
-    checked.map(drop).map_err(|error| Error::Forbidden(format!("{error}; ask for a new one")).into())
+    checked.map(drop).map_err(|error| Error::Forbidden(format!("{error}; ask for a new one")))
 }

@@ -6,7 +6,8 @@
 //!
 //! **Order of a finished upload** (each step durable before the next): bytes verified and under their final key, then
 //! one transaction with the content's row, the link and the grant's `finished_at`. A crash between the two leaves bytes
-//! without a row, which `fsck` reports and the next upload of the content overwrites; a row never lacks its bytes.
+//! without a row, which the next upload of the content overwrites or the sweep of orphans removes; a row that anybody can
+//! reach never lacks its bytes.
 //! The link is made with the rights the grant's user has *then*: somebody who may only propose changes gets a finished
 //! grant, and the commit of the pull request makes the link.
 //!

@@ -1,6 +1,6 @@
 //! Clearing away: grants that ended, and contents that no repository links to.
 
-use steelyard_blob::Key;
+use steelyard_blob::{Family, Key};
 use steelyard_core::fault::crash_point;
 use steelyard_core::{Sha256, Timestamp};
 use steelyard_db::lfs;
@@ -13,6 +13,9 @@ use crate::{Hub, Result};
 const UNLINKED_AGE_SECS: i64 = 7 * 24 * 3600;
 /// How long a condemned content waits. Much longer than a finished grant lives and than publishing bytes takes.
 const CONDEMNED_SECS: i64 = 24 * 3600;
+/// How long bytes without a row are left alone: longer than any grant.
+const ORPHAN_AGE_SECS: i64 = 2 * 24 * 3600;
+const ORPHANS_PAGE: usize = 1000;
 /// Rows per round.
 const ROUND: i64 = 500;
 
@@ -37,6 +40,53 @@ impl Hub {
         tx.commit().await?;
         let deleted = self.sweep_condemned(now.plus_secs(-CONDEMNED_SECS)).await?;
         Ok(LfsSwept { uploads, condemned, deleted })
+    }
+
+    /// Looks through the whole object store for what no row names: staged bytes of forgotten uploads go at once,
+    /// contents whose record a crash prevented are condemned. Slow with many objects; once a day is enough.
+    pub async fn sweep_lfs_orphans(&self, now: Timestamp) -> Result<LfsSwept> {
+        let mut swept = LfsSwept::default();
+        let before = now.plus_secs(-ORPHAN_AGE_SECS);
+        for family in [Family::Uploads, Family::Lfs] {
+            let mut after = None;
+            loop {
+                let page =
+                    self.blobs().list(family, after, ORPHANS_PAGE).await.map_err(blob_error)?;
+                let Some((last, _)) = page.last() else { break };
+                after = Some(*last);
+                for (key, info) in page.iter().filter(|(_, info)| info.modified < before) {
+                    if let Some(sha256) = key.lfs_sha256() {
+                        swept.condemned +=
+                            u64::from(self.condemn_orphan(sha256, info.size, now).await?);
+                    } else if let Some(id) = key.upload_id() {
+                        swept.uploads += u64::from(self.delete_staged_orphan(key, id).await?);
+                    }
+                }
+            }
+        }
+        Ok(swept)
+    }
+
+    async fn condemn_orphan(&self, sha256: Sha256, size: u64, now: Timestamp) -> Result<bool> {
+        let mut conn = self.db().read().await?;
+        if lfs::find_object(&mut conn, sha256).await?.is_some() {
+            return Ok(false);
+        }
+        drop(conn);
+        let mut tx = self.db().write().await?;
+        let condemned = lfs::condemn_orphan(&mut tx, sha256, size, now).await?;
+        tx.commit().await?;
+        Ok(condemned)
+    }
+
+    async fn delete_staged_orphan(&self, key: &Key, id: Uuid) -> Result<bool> {
+        let mut conn = self.db().read().await?;
+        // An id is granted once, and its row is older than its bytes: what has no row now never gets one.
+        if lfs::upload_exists(&mut conn, &id.to_string()).await? {
+            return Ok(false);
+        }
+        self.blobs().delete(key).await.map_err(blob_error)?;
+        Ok(true)
     }
 
     async fn sweep_uploads(&self, now: Timestamp) -> Result<u64> {
