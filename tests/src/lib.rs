@@ -6,6 +6,8 @@
 mod balancer;
 mod client;
 mod hub;
+mod model;
 
 pub use client::{Client, Ran};
 pub use hub::{Hub, HubBuilder, Stores};
+pub use model::{assert_same, copy_model};

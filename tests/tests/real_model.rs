@@ -3,44 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use steelyard_testkit::{HfVersion, tools};
-use steelyard_tests::{Client, Hub, Stores};
+use steelyard_tests::{Client, Hub, Stores, assert_same, copy_model};
 
-/// Copies the model out of the package into a folder that clients may write to.
+/// The model, in a folder that clients may write to.
 fn model(hub: &Hub) -> PathBuf {
     let folder = hub.scratch("model");
-    copy(&tools::real_model().unwrap(), &folder);
+    copy_model(&tools::real_model().unwrap(), &folder);
     folder
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let name = entry.file_name();
-        if name == "__pycache__" || name.to_string_lossy().ends_with(".py") {
-            continue;
-        }
-        let target = to.join(&name);
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
-    }
-}
-
-/// Every file of `original` is in `copy`, byte for byte.
-fn assert_same(original: &Path, copy: &Path) {
-    for entry in std::fs::read_dir(original).unwrap() {
-        let entry = entry.unwrap();
-        let other = copy.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            assert_same(&entry.path(), &other);
-        } else {
-            let same = std::fs::read(entry.path()).unwrap() == std::fs::read(&other).unwrap();
-            assert!(same, "{} differs", other.display());
-        }
-    }
 }
 
 fn round_trip(stores: Stores, replicas: usize) {

@@ -32,7 +32,7 @@ async fn serve(loaded: &Loaded) -> Result<()> {
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     let address = listener.local_addr()?;
     let hub = open::open_hub(config).await?;
-    // TEMP hub.prepare_cache().await?;
+    hub.prepare_cache().await?;
     let stop = CancellationToken::new();
     admin_server::start(loaded, &hub, metrics, &stop).await?;
     let jobs = tokio::spawn(steelyard_service::jobs::run(hub.clone(), stop.clone()));
