@@ -1,5 +1,6 @@
 //! `cargo xtask`: everything a developer and CI run, in one place.
 
+mod bench;
 mod floors;
 mod openapi;
 mod setup;
@@ -26,6 +27,8 @@ enum Task {
     Setup,
     /// Runs every check and every test, after the set-up.
     Test(test::Options),
+    /// Measures the hub beside nginx, git http-backend and openssl, and prints medians and ratios.
+    Bench(bench::Options),
     /// Checks that crates import downwards only.
     Floors,
     /// Writes docs/openapi.json from the running code.
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().task {
         Task::Setup => setup::run(),
         Task::Test(options) => test::run(&options),
+        Task::Bench(options) => bench::run(&options),
         Task::Floors => floors::run(),
         Task::Openapi { check } => openapi::run(check),
     };

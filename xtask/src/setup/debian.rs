@@ -44,6 +44,7 @@ const PACKAGES: &[Package] = &[
         why: "git http-backend behind nginx, for benchmarks",
         is_there: || on_path("fcgiwrap"),
     },
+    Package { name: "wrk", why: "load on servers, for benchmarks", is_there: || on_path("wrk") },
     Package {
         name: "python3-venv",
         why: "environments for the pinned Hub clients",

@@ -1,0 +1,8 @@
+//! One file for each row of the table.
+
+pub(super) mod clone;
+pub(super) mod commits;
+pub(super) mod large;
+pub(super) mod listing;
+pub(super) mod resolve;
+pub(super) mod start;
