@@ -260,3 +260,44 @@ on_stores! {
         assert!(String::from_utf8_lossy(&bad.body).starts_with("- Error: \"license\" must be one of"));
     }
 }
+
+#[tokio::test]
+async fn the_author_of_a_pull_request_goes_on_committing_to_it() {
+    for stores in Stores::available() {
+        let hub = Asker::on(stores).await;
+        hub.repo("public", &[("a.txt", "a")]).await;
+        let [bob, carol] = ["bob", "carol"].map(|name| {
+            let test = &hub.test;
+            async move { format!("Bearer {}", test.user(name, TokenRole::Write).await.unwrap()) }
+        });
+        let (bob, carol) = (bob.await, carol.await);
+        let lines = |path: &str| {
+            let header = json!({"key": "header", "value": {"summary": "s"}});
+            let file = json!({"key": "file", "value": {"path": path, "content": "x", "encoding": "utf-8"}});
+            format!("{header}\n{file}")
+        };
+        let base = "/api/models/alice/public/commit";
+        let opened = hub.ask("POST", &format!("{base}/main?create_pr=1"), &[("authorization", &bob)], lines("b")).await;
+        assert_eq!(opened.json()["pullRequestUrl"], "http://hub.test:80/alice/public/discussions/1");
+        let pr = format!("{base}/refs%2Fpr%2F1");
+        let more = hub.ask("POST", &pr, &[("authorization", &bob)], lines("c")).await;
+        assert_eq!(more.status, StatusCode::OK, "{}", String::from_utf8_lossy(&more.body));
+        let other = hub.ask("POST", &pr, &[("authorization", &carol)], lines("d")).await;
+        assert_eq!(other.status, StatusCode::FORBIDDEN);
+        let main = hub.ask("POST", &format!("{base}/main"), &[("authorization", &bob)], lines("e")).await;
+        assert_eq!(main.status, StatusCode::FORBIDDEN);
+    }
+}
+
+#[tokio::test]
+async fn a_card_with_errors_is_refused_with_its_line() {
+    let hub = Asker::on(Stores::Embedded).await;
+    hub.repo("card", &[("a.txt", "a")]).await;
+    let header = json!({"key": "header", "value": {"summary": "s"}});
+    let card = "---\ntags: [x]\nlicense: asdf\n---\n";
+    let file = json!({"key": "file", "value": {"path": "README.md", "content": card, "encoding": "utf-8"}});
+    let answer = hub.ask("POST", "/api/models/alice/card/commit/main", &[], format!("{header}\n{file}")).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    let text = answer.json()["error"].as_str().unwrap().to_owned();
+    assert!(text.contains("\"license\" must be one of") && text.contains("(line 3)"), "{text}");
+}

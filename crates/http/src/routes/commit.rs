@@ -12,8 +12,8 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::json;
 use steelyard_core::limits::{CARD_BYTES_MAX, COMMIT_OPERATIONS_MAX, PREUPLOAD_FILES_MAX};
-use steelyard_core::{RepoKind, RepoPath, Revision, Sha256};
-use steelyard_service::commits::{CommitRequest, Operation, PreuploadFile, UploadMode};
+use steelyard_core::{RepoKind, RepoPath, Sha256};
+use steelyard_service::commits::{CommitRequest, Operation, PreuploadFile, PreuploadQuery, UploadMode};
 use steelyard_service::{Action, Error, Hub};
 
 use crate::extract::{Caller, Origin, Params, Target};
@@ -66,9 +66,8 @@ async fn preupload(
     params: Params,
     JsonBody(request): JsonBody<PreuploadRequest>,
 ) -> Result<Json<PreuploadResponse>, ApiError> {
-    let create_pr = params.flag("create_pr");
-    let action = if create_pr { Action::ProposeChange } else { Action::WriteContent };
-    hub.repo(&actor, target.kind, &target.id, action).await?;
+    let (create_pr, revision) = (params.flag("create_pr"), target.tail()?);
+    hub.authorize_commit(&actor, target.kind, &target.id, &revision, create_pr).await?;
     if request.files.len() > PREUPLOAD_FILES_MAX {
         let limit = format!("{PREUPLOAD_FILES_MAX} files");
         return Err(Error::TooLarge { what: "the request".to_owned(), limit }.into());
@@ -79,18 +78,21 @@ async fn preupload(
         let sample = STANDARD.decode(&file.sample).map_err(|_| Error::invalid("sample", "must be base64"))?;
         files.push(PreuploadFile { path: path.as_str().to_owned(), size: file.size, sample });
     }
-    let revision = Revision::parse(&target.tail()?)?;
-    let (ignore, attributes) = (request.git_ignore.as_deref(), request.git_attributes.as_deref());
-    let (answers, commit_oid) = hub
-        .preupload(&actor, target.kind, &target.id, &revision, create_pr, &files, ignore, attributes)
-        .await?;
+    let query = PreuploadQuery {
+        revision: &revision,
+        create_pr,
+        files: &files,
+        git_ignore: request.git_ignore.as_deref(),
+        git_attributes: request.git_attributes.as_deref(),
+    };
+    let (answers, commit) = hub.preupload(&actor, target.kind, &target.id, query).await?;
     let files = answers.into_iter().map(|answer| PreuploadFileResponse {
         path: answer.path,
         upload_mode: if answer.mode == UploadMode::Lfs { "lfs" } else { "regular" },
         should_ignore: answer.should_ignore,
         oid: answer.current,
     });
-    Ok(Json(PreuploadResponse { files: files.collect(), commit_oid }))
+    Ok(Json(PreuploadResponse { files: files.collect(), commit_oid: commit.to_string() }))
 }
 
 async fn commit(
@@ -101,16 +103,15 @@ async fn commit(
     params: Params,
     body: Body,
 ) -> Result<Json<CommitResponse>, ApiError> {
-    let create_pr = params.flag("create_pr");
-    let action = if create_pr { Action::ProposeChange } else { Action::WriteContent };
+    let (create_pr, revision) = (params.flag("create_pr"), target.tail()?);
     // Permission before the body: a stranger cannot make us hold a whole commit.
-    let repo = hub.repo(&actor, target.kind, &target.id, action).await?;
+    let repo = hub.authorize_commit(&actor, target.kind, &target.id, &revision, create_pr).await?;
     if params.flag("hot_reload") {
         return Err(Error::NotImplemented("this hub does not run spaces, so it cannot reload one".to_owned()).into());
     }
     let body = read_body(body, hub.settings().limits.commit_body_bytes_max).await?;
     let request = parse_commit(&body, create_pr)?;
-    let committed = hub.commit(&actor, target.kind, &target.id, &target.tail()?, request).await?;
+    let committed = hub.commit(&actor, target.kind, &target.id, &revision, request).await?;
     let page = format!("{origin}/{}{}", repo.kind.url_prefix(), repo.repo);
     Ok(Json(CommitResponse {
         success: true,

@@ -6,18 +6,19 @@ use std::time::Duration;
 use serde_json::json;
 use steelyard_core::fault::crash_point;
 use steelyard_core::limits::COMMIT_MESSAGE_BYTES_MAX;
-use steelyard_core::{Oid, RefName, RepoId, RepoKind, Revision};
+use steelyard_core::{Oid, RefName, RepoId, RepoKind};
 use steelyard_db::pack::PackKind;
 use steelyard_db::refs::{self, GitRow, RefRow};
 use steelyard_db::repo::{self, RepoRow};
 use steelyard_db::{DbError, Tx, event, lfs};
 
+use super::access::commit_target;
 use super::build::{Authorship, Built, build};
 use super::operation::{self, Operation};
 use super::pull_request::PullRequest;
 use crate::history::{Change, History, Landed, LogEntry};
 use crate::revisions::{compute_facts, is_telling, read_tree_of};
-use crate::{Action, Actor, Error, Hub, Result};
+use crate::{Actor, Error, Hub, Result};
 
 /// Attempts before a writer takes the repository's lock first and cannot lose any more.
 const OPTIMISTIC_ATTEMPTS: u32 = 4;
@@ -57,10 +58,9 @@ impl Hub {
         revision: &str,
         request: CommitRequest,
     ) -> Result<Committed> {
+        let repo = self.authorize_commit(actor, kind, id, revision, request.create_pr).await?;
         let message = message_of(&request)?;
-        operation::check(&request.operations)?;
-        let action = if request.create_pr { Action::ProposeChange } else { Action::WriteContent };
-        let repo = self.repo(actor, kind, id, action).await?;
+        operation::check(repo.kind, &request.operations)?;
         let Some(user) = actor.user() else { return Err(Error::LoginRequired("committing".to_owned())) };
         let operations = self.resolve_lfs(&repo, request.operations).await?;
         let authorship = Authorship {
@@ -272,19 +272,6 @@ struct Plan<'a> {
 
 fn weight(operation: &Operation) -> usize {
     if let Operation::File { content, .. } = operation { content.len() } else { 200 }
-}
-
-/// The ref a commit goes to: a branch, or the ref of a pull request.
-fn commit_target(revision: &str) -> Result<RefName> {
-    match Revision::parse(revision)? {
-        Revision::Commit(_) => Err(Error::invalid("revision", "must be a branch to commit to")),
-        Revision::Named { .. } if revision.starts_with("refs/") => {
-            let name = RefName::parse(revision)?;
-            let allowed = name.branch_name().is_some() || name.pull_request_number().is_some();
-            if allowed { Ok(name) } else { Err(Error::invalid("revision", "must be a branch or refs/pr/N")) }
-        }
-        Revision::Named { .. } => Ok(RefName::branch(revision)?),
-    }
 }
 
 fn message_of(request: &CommitRequest) -> Result<String> {

@@ -1,5 +1,6 @@
 //! Changing a repository without git: the preupload question and the commit.
 
+mod access;
 mod build;
 mod commit;
 mod operation;
@@ -8,6 +9,6 @@ mod pull_request;
 
 pub use commit::{CommitRequest, Committed};
 pub use operation::Operation;
-pub use preupload::{PreuploadAnswer, PreuploadFile, UploadMode};
+pub use preupload::{PreuploadAnswer, PreuploadFile, PreuploadQuery, UploadMode};
 
 pub(crate) use build::signature;

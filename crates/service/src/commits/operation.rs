@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use steelyard_core::limits::{COMMIT_OPERATIONS_MAX, REGULAR_FILE_BYTES_MAX};
-use steelyard_core::{RepoPath, Sha256};
+use steelyard_core::{RepoKind, RepoPath, Sha256};
 
 use crate::{Error, Result};
 
@@ -42,7 +42,7 @@ impl Operation {
 }
 
 /// Checks the operations of one commit against the limits.
-pub(super) fn check(operations: &[Operation]) -> Result<()> {
+pub(super) fn check(kind: RepoKind, operations: &[Operation]) -> Result<()> {
     if operations.len() > COMMIT_OPERATIONS_MAX {
         let limit = format!("{COMMIT_OPERATIONS_MAX} operations; split it into several commits");
         return Err(Error::TooLarge { what: "the commit".to_owned(), limit });
@@ -54,6 +54,20 @@ pub(super) fn check(operations: &[Operation]) -> Result<()> {
             let limit = "10 MiB for files outside LFS; upload it as an LFS file".to_owned();
             return Err(Error::TooLarge { what: format!("file \"{path}\""), limit });
         }
+        if let Operation::File { path, content } = operation
+            && path.as_str() == "README.md"
+        {
+            check_card(kind, content)?;
+        }
     }
     Ok(())
+}
+
+/// A card whose front matter is wrong is refused, as `git push` refuses it; warnings pass.
+fn check_card(kind: RepoKind, content: &[u8]) -> Result<()> {
+    let Ok(text) = std::str::from_utf8(content) else { return Ok(()) };
+    let report = steelyard_card::validate(kind, text);
+    let Some(issue) = report.errors.first() else { return Ok(()) };
+    let line = issue.line.map(|line| format!(" (line {line})")).unwrap_or_default();
+    Err(Error::invalid("README.md", format!("{}{line}", issue.message)))
 }

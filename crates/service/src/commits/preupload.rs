@@ -1,12 +1,12 @@
 //! `POST /api/{T}/{id}/preupload/{rev}`: which files go into git, which into LFS, and which are there already.
 
 use steelyard_core::limits::REGULAR_FILE_BYTES_MAX;
-use steelyard_core::{RepoId, RepoKind, Revision};
+use steelyard_core::{Oid, RepoId, RepoKind, Revision};
 use steelyard_git::attributes::Attributes;
 use steelyard_git::ignore::Ignore;
 
 use crate::revisions::{Content, EntryKind, Snapshot};
-use crate::{Action, Actor, Error, Hub, Result};
+use crate::{Actor, Error, Hub, Result};
 
 /// Files up to this size may be stored in git although their bytes look binary.
 const BINARY_BYTES_MAX: u64 = 100 * 1024;
@@ -44,32 +44,43 @@ pub struct PreuploadAnswer {
     pub current: Option<String>,
 }
 
+/// A question about files.
+#[derive(Debug, Clone, Copy)]
+pub struct PreuploadQuery<'a> {
+    /// The branch they shall go to.
+    pub revision: &'a str,
+    /// They shall become a pull request.
+    pub create_pr: bool,
+    /// The files.
+    pub files: &'a [PreuploadFile],
+    /// Ignore rules to use instead of the repository's.
+    pub git_ignore: Option<&'a str>,
+    /// Attributes to use instead of the repository's.
+    pub git_attributes: Option<&'a str>,
+}
+
 impl Hub {
-    /// Answers for each file how it must be uploaded.
-    #[expect(clippy::too_many_arguments, reason = "the parts of one request, each of its own type")]
+    /// Answers for each file how it must be uploaded, and for which commit that holds.
     pub async fn preupload(
         &self,
         actor: &Actor,
         kind: RepoKind,
         id: &RepoId,
-        revision: &Revision,
-        create_pr: bool,
-        files: &[PreuploadFile],
-        git_ignore: Option<&str>,
-        git_attributes: Option<&str>,
-    ) -> Result<(Vec<PreuploadAnswer>, String)> {
-        let action = if create_pr { Action::ProposeChange } else { Action::WriteContent };
-        let snapshot = self.snapshot(actor, kind, id, revision, action).await?;
-        let attributes = match git_attributes {
+        query: PreuploadQuery<'_>,
+    ) -> Result<(Vec<PreuploadAnswer>, Oid)> {
+        let repo = self.authorize_commit(actor, kind, id, query.revision, query.create_pr).await?;
+        let conn = self.db().read().await?;
+        let snapshot = self.snapshot_of(conn, repo, &Revision::parse(query.revision)?).await?;
+        let attributes = match query.git_attributes {
             Some(text) => Attributes::parse(text.as_bytes()),
             None => Attributes::parse(&text_at(&snapshot, ".gitattributes")?.unwrap_or_default()),
         };
-        let ignore = match git_ignore {
+        let ignore = match query.git_ignore {
             Some(text) => Ignore::parse(text.as_bytes()),
             None => Ignore::parse(&text_at(&snapshot, ".gitignore")?.unwrap_or_default()),
         };
-        let mut answers = Vec::with_capacity(files.len());
-        for file in files {
+        let mut answers = Vec::with_capacity(query.files.len());
+        for file in query.files {
             let current = snapshot.find_entry(&file.path)?.and_then(|entry| match entry.kind {
                 EntryKind::File { lfs: Some(lfs), .. } => Some(lfs.sha256.to_string()),
                 EntryKind::File { lfs: None, .. } => Some(entry.oid.to_string()),
@@ -82,7 +93,7 @@ impl Hub {
                 current,
             });
         }
-        Ok((answers, snapshot.commit.to_string()))
+        Ok((answers, snapshot.commit))
     }
 }
 

@@ -1,10 +1,12 @@
 //! `steelyard serve`: runs the hub.
 
+use std::fs::{File, TryLockError};
 use std::future::IntoFuture as _;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use axum::serve::ListenerExt as _;
 use steelyard_core::TokenRole;
 use steelyard_service::Hub;
@@ -27,6 +29,7 @@ pub fn run(flags: &SettingFlags, args: &ServeArgs) -> Result<()> {
 
 async fn serve(loaded: &Loaded) -> Result<()> {
     let config = &loaded.config;
+    let _lock = lock_data(&config.server.data)?;
     let metrics = admin_server::install_metrics()?;
     let listen = config.server.listen.0;
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
@@ -66,6 +69,22 @@ async fn serve(loaded: &Loaded) -> Result<()> {
     let _ = tokio::time::timeout(Duration::from_secs(5), jobs).await;
     hub.db().close().await;
     Ok(())
+}
+
+/// Keeps a second server off this process's caches; the lock goes with the process, however it ends.
+fn lock_data(data: &Path) -> Result<File> {
+    std::fs::create_dir_all(data).with_context(|| format!("cannot create the folder {}", data.display()))?;
+    let path = data.join("serve.lock");
+    let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => bail!(
+            "another server runs on {}; give this one a --data folder of its own (replicas share the database and \
+             the storage, not this folder)",
+            data.display()
+        ),
+        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock {}", path.display())),
+    }
 }
 
 /// Says where the hub is and, on the first start, how to get in.
