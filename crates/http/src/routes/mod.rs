@@ -3,6 +3,7 @@
 mod account;
 mod commit;
 mod content;
+mod git;
 mod info;
 mod lfs;
 mod refs;
@@ -17,6 +18,7 @@ pub fn table() -> Vec<Route> {
     account::add(&mut table);
     commit::add(&mut table);
     content::add(&mut table);
+    git::add(&mut table);
     info::add(&mut table);
     lfs::add(&mut table);
     refs::add(&mut table);

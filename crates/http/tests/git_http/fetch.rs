@@ -10,7 +10,11 @@ async fn clones_and_fetches_of_every_kind() {
     world.run(&work, &["push", "-q", "origin", "main"]);
     for n in 0..5 {
         let text = format!("{n}\n").repeat(400);
-        commit(&world, &work, &[("a/b/c.txt", text.as_bytes()), (&format!("f{n}.bin"), &noise(3000, n))]);
+        commit(
+            &world,
+            &work,
+            &[("a/b/c.txt", text.as_bytes()), (&format!("f{n}.bin"), &noise(3000, n))],
+        );
         world.run(&work, &["push", "-q", "origin", "main"]);
     }
     let head = world.run(&work, &["rev-parse", "HEAD"]);
@@ -24,15 +28,19 @@ async fn clones_and_fetches_of_every_kind() {
         world.run(&full, &["fsck", "--full", "--strict"]);
         assert_eq!(std::fs::read(full.join("f3.bin")).unwrap(), noise(3000, 3));
 
-        let shallow = world.clone(MODEL, &name("shallow"), &[&options[..], &["--depth=1"]].concat());
+        let shallow =
+            world.clone(MODEL, &name("shallow"), &[&options[..], &["--depth=1"]].concat());
         assert_eq!(world.run(&shallow, &["rev-list", "--count", "HEAD"]), "1");
         world.run(&shallow, &["-c", &protocol, "fetch", "-q", "--deepen=2"]);
         assert_eq!(world.run(&shallow, &["rev-list", "--count", "HEAD"]), "3");
         world.run(&shallow, &["-c", &protocol, "fetch", "-q", "--unshallow"]);
         assert_eq!(world.run(&shallow, &["rev-list", "--count", "HEAD"]), "7");
 
-        let partial =
-            world.clone(MODEL, &name("partial"), &[&options[..], &["--filter=blob:none", "--no-checkout"]].concat());
+        let partial = world.clone(
+            MODEL,
+            &name("partial"),
+            &[&options[..], &["--filter=blob:none", "--no-checkout"]].concat(),
+        );
         let missing = world.run(&partial, &["rev-list", "--objects", "--missing=print", "HEAD"]);
         assert!(missing.lines().any(|line| line.starts_with('?')), "{missing}");
         // Checking out fetches the blobs one needs, by their ids.
@@ -93,7 +101,8 @@ async fn pull_requests_are_listed_on_request_only() {
         create_pr: true,
     };
     let id = crate::world::repo_id(MODEL);
-    let made = hub.commit(&bob, steelyard_core::RepoKind::Model, &id, "main", request).await.unwrap();
+    let made =
+        hub.commit(&bob, steelyard_core::RepoKind::Model, &id, "main", request).await.unwrap();
     assert_eq!(made.pull_request, Some(1));
     let work = world.clone(MODEL, "work", &[]);
     let mirror = world.run(&work, &["ls-remote", "origin", "refs/heads/*"]);

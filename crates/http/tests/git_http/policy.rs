@@ -42,7 +42,11 @@ async fn files_too_large_for_git_are_named() {
     commit(&world, &work, &[("sub/weights.bin", &noise(10 * 1024 * 1024 + 1, 1))]);
     commit(&world, &work, &[("later.txt", b"x")]);
     let refused = world.fail(&work, &["push", "origin", "main"]);
-    assert!(refused.contains("file \"sub/weights.bin\" has 10.0 MiB, more than 10 MiB; use git lfs track"), "{refused}");
+    assert!(
+        refused
+            .contains("file \"sub/weights.bin\" has 10.0 MiB, more than 10 MiB; use git lfs track"),
+        "{refused}"
+    );
     assert!(refused.contains("remote: rewrite the commits: git lfs migrate import"), "{refused}");
     assert_unchanged(&world, &head).await;
     // Ten MiB exactly may pass.
@@ -62,7 +66,9 @@ async fn pointers_must_name_what_the_repository_has() {
     std::fs::remove_file(work.join(".gitattributes")).unwrap();
     commit(&world, &work, &[("m/model.bin", pointer(7).as_bytes())]);
     let refused = world.fail(&work, &["push", "origin", "main"]);
-    let expected = format!("file \"m/model.bin\" points to LFS object {SHA}, which was not uploaded; run git lfs push --all");
+    let expected = format!(
+        "file \"m/model.bin\" points to LFS object {SHA}, which was not uploaded; run git lfs push --all"
+    );
     assert!(refused.contains(&expected), "{refused}");
     assert_unchanged(&world, &head).await;
 
@@ -72,7 +78,9 @@ async fn pointers_must_name_what_the_repository_has() {
     let link = async |repo_id: i64| {
         let mut tx = hub.db().write().await.unwrap();
         lfs::ensure_object(&mut tx, sha256, 9, hub.now()).await.unwrap();
-        lfs::ensure_link(&mut tx, repo_id, sha256, &format!("{repo_id:024}"), hub.now()).await.unwrap();
+        lfs::ensure_link(&mut tx, repo_id, sha256, &format!("{repo_id:024}"), hub.now())
+            .await
+            .unwrap();
         tx.commit().await.unwrap();
     };
     link(world.row("alice/other").await.id).await;
@@ -111,7 +119,8 @@ async fn malformed_and_incomplete_histories_are_refused() {
     let work = world.clone(MODEL, "work", &[]);
     let head = world.run(&work, &["rev-parse", "HEAD"]);
     let blob = write_object(&work, "blob", b"x");
-    let raw: Vec<u8> = (0..20).map(|at| u8::from_str_radix(&blob[2 * at..2 * at + 2], 16).unwrap()).collect();
+    let raw: Vec<u8> =
+        (0..20).map(|at| u8::from_str_radix(&blob[2 * at..2 * at + 2], 16).unwrap()).collect();
     let commit_of = |tree: &str, parent: &str| {
         let text = format!(
             "tree {tree}\nparent {parent}\nauthor A <a@b> 1700000000 +0000\ncommitter A <a@b> 1700000000 +0000\n\nbad\n"
@@ -119,10 +128,16 @@ async fn malformed_and_incomplete_histories_are_refused() {
         write_object(&work, "commit", text.as_bytes())
     };
     for (name, rule) in [(".git", "hasDotgit"), ("a/b", "fullPathname"), ("..", "hasDotdot")] {
-        let tree = write_object(&work, "tree", &[format!("100644 {name}\0").as_bytes(), &raw].concat());
+        let tree =
+            write_object(&work, "tree", &[format!("100644 {name}\0").as_bytes(), &raw].concat());
         let bad = commit_of(&tree, &head);
-        let refused = world.fail(&work, &["push", "origin", &format!("{bad}:refs/heads/main")]);
-        assert!(refused.contains(rule) && refused.contains("unpacker error"), "{refused}");
+        // git itself would not send such a thing.
+        let pack = pack_of(&work, &[&bad, &tree, &blob]);
+        let report = world.post_push(MODEL, &bad, "refs/heads/bad", &pack);
+        assert!(
+            report.contains(rule) && report.contains("ng refs/heads/bad unpacker error"),
+            "{report}"
+        );
     }
     // A shallow clone pushed to a repository that lacks the rest.
     for n in 0..3 {
@@ -138,8 +153,12 @@ async fn malformed_and_incomplete_histories_are_refused() {
     commit(&world, &shallow, &[("s.txt", b"s")]);
     world.run(&shallow, &["push", "-q", "origin", "main"]);
     // A branch is a commit, and so is what a tag stands for.
-    let refused = world.fail(&shallow, &["push", "origin", &format!("{blob}:refs/tags/blob")]);
-    assert!(refused.contains("must point to a commit") || refused.contains("does not match any"), "{refused}");
+    let refused = world.fail(&shallow, &["push", "origin", "HEAD:s.txt:refs/tags/blob"]);
+    assert!(refused.contains("must point to a commit, not to a blob"), "{refused}");
+    world.run(&shallow, &["tag", "-a", "-m", "t", "t"]);
+    let tag = world.run(&shallow, &["rev-parse", "refs/tags/t"]);
+    let report = world.post_push(MODEL, &tag, "refs/heads/t", &pack_of(&shallow, &[&tag]));
+    assert!(report.contains("ng refs/heads/t must point to a commit, not to a tag"), "{report}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -159,7 +178,10 @@ async fn objects_of_others_and_of_refused_pushes_are_not_given_out() {
     for oid in [&hidden, &bad, &blob] {
         for version in ["protocol.version=0", "protocol.version=2"] {
             let refused = world.fail(&anyone, &["-c", version, "fetch", "origin", oid]);
-            assert!(refused.contains("not our ref") || refused.contains("couldn't find remote ref"), "{refused}");
+            assert!(
+                refused.contains("not our ref") || refused.contains("couldn't find remote ref"),
+                "{refused}"
+            );
         }
     }
     // Nor can one make them one's own by naming them.
@@ -168,17 +190,17 @@ async fn objects_of_others_and_of_refused_pushes_are_not_given_out() {
         world.run(&secret, &["rev-parse", "HEAD^{tree}"])
     );
     let stolen = write_object(&secret, "commit", text.as_bytes());
-    let pack = pack_of(&secret, &stolen);
+    let pack = pack_of(&secret, &[&stolen]);
     let report = world.post_push(MODEL, &stolen, "refs/heads/stolen", &pack);
     assert!(report.contains("unpack ") && report.contains("ng refs/heads/stolen"), "{report}");
-    let nothing = pack_of(&secret, "");
+    let nothing = pack_of(&secret, &[]);
     let report = world.post_push(MODEL, &hidden, "refs/heads/stolen", &nothing);
     assert!(report.contains("ng refs/heads/stolen missing necessary objects"), "{report}");
     assert!(!world.ls_remote(MODEL).contains("stolen"));
 }
 
-/// A pack of this object alone, or of none.
-fn pack_of(work: &Path, oid: &str) -> Vec<u8> {
+/// A pack of these objects and no others.
+fn pack_of(work: &Path, oids: &[&str]) -> Vec<u8> {
     use std::io::Write as _;
     let mut child = Command::new("git")
         .args(["pack-objects", "--stdout", "-q"])
@@ -187,6 +209,6 @@ fn pack_of(work: &Path, oid: &str) -> Vec<u8> {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    child.stdin.take().unwrap().write_all(oid.as_bytes()).unwrap();
+    child.stdin.take().unwrap().write_all(oids.join("\n").as_bytes()).unwrap();
     child.wait_with_output().unwrap().stdout
 }

@@ -49,7 +49,8 @@ async fn branches_and_tags_come_move_and_go() {
     // The default branch stays.
     let refused = world.fail(&work, &["push", "origin", ":main"]);
     assert!(refused.contains("the default branch cannot be deleted"), "{refused}");
-    let refused = world.fail(&work, &["push", "origin", "main:refs/heads/dev/a/b", "main:refs/heads/dev/a"]);
+    let refused =
+        world.fail(&work, &["push", "origin", "main:refs/heads/dev/a/b", "main:refs/heads/dev/a"]);
     assert!(refused.contains("cannot stand beside"), "{refused}");
     assert_eq!(world.run(&work, &["push", "--porcelain", "origin", "main"]).lines().count(), 3);
 }
@@ -59,8 +60,10 @@ async fn large_pushes_are_streamed_and_stored() {
     let world = World::start().await;
     let work = world.clone(MODEL, "work", &[]);
     // Above http.postBuffer git tries its credentials first, then sends in chunks.
-    let files: Vec<(String, Vec<u8>)> = (0..5).map(|n| (format!("big{n}.bin"), noise(700_000, n))).collect();
-    let files: Vec<(&str, &[u8])> = files.iter().map(|(name, data)| (name.as_str(), data.as_slice())).collect();
+    let files: Vec<(String, Vec<u8>)> =
+        (0..5).map(|n| (format!("big{n}.bin"), noise(700_000, n))).collect();
+    let files: Vec<(&str, &[u8])> =
+        files.iter().map(|(name, data)| (name.as_str(), data.as_slice())).collect();
     let head = commit(&world, &work, &files);
     world.run(&work, &["push", "-q", "origin", "main"]);
     let copy = world.clone(MODEL, "copy", &[]);
@@ -68,7 +71,8 @@ async fn large_pushes_are_streamed_and_stored() {
     world.run(&copy, &["fsck", "--full", "--strict"]);
     assert!(!world.test.hub.settings().cache_dir.join("push").join("x").exists());
     // Quarantines are gone.
-    let left = std::fs::read_dir(world.test.hub.settings().cache_dir.join("push")).map_or(0, Iterator::count);
+    let left = std::fs::read_dir(world.test.hub.settings().cache_dir.join("push"))
+        .map_or(0, Iterator::count);
     assert_eq!(left, 0);
 }
 
@@ -91,14 +95,20 @@ async fn each_ref_has_its_own_fate_unless_the_push_is_atomic() {
     assert!(ref_of(hub, id, "refs/heads/side").await.is_none());
 
     let refused = world.fail(&stale, &force);
-    assert!(refused.contains("[remote rejected] main -> main (the branch is protected"), "{refused}");
+    assert!(
+        refused.contains("[remote rejected] main -> main (the branch is protected"),
+        "{refused}"
+    );
     assert!(refused.contains("[new branch]      main -> side"), "{refused}");
     assert!(ref_of(hub, id, "refs/heads/side").await.is_some());
 
     world.run(&stale, &["push", "-q", "--atomic", "origin", "main:one", "main:two"]);
     world.protect(MODEL, &["one"]).await;
     let refused = world.fail(&stale, &["push", "origin", ":one", ":two"]);
-    assert!(refused.contains("is protected: it cannot be deleted") && refused.contains("[deleted]         two"));
+    assert!(
+        refused.contains("is protected: it cannot be deleted")
+            && refused.contains("[deleted]         two")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -111,7 +121,8 @@ async fn a_repository_without_a_commit_takes_its_first_push() {
     let seq = steelyard_db::refs::advance(&mut tx, id, 0).await.unwrap().unwrap();
     let main = steelyard_core::RefName::branch("main").unwrap();
     let old = steelyard_db::refs::find_ref(&mut tx, id, &main).await.unwrap().unwrap().oid;
-    let change = steelyard_db::refs::RefChange { name: &main, old: Some(old), new: None, peeled: None };
+    let change =
+        steelyard_db::refs::RefChange { name: &main, old: Some(old), new: None, peeled: None };
     assert!(steelyard_db::refs::change_ref(&mut tx, id, seq, &change).await.unwrap());
     tx.commit().await.unwrap();
 

@@ -35,20 +35,24 @@ async fn pushers_at_the_same_time_lose_nothing() {
         let (work, url, home) = (works[n].clone(), urls[n % 2].clone(), home.clone());
         std::thread::spawn(move || {
             for round in 0..3 {
-                std::fs::write(work.join(format!("{n}-{round}.txt")), format!("{n} {round}")).unwrap();
+                std::fs::write(work.join(format!("{n}-{round}.txt")), format!("{n} {round}"))
+                    .unwrap();
                 assert!(git(&home, &work, &["add", "-A"]).ok);
                 assert!(git(&home, &work, &["commit", "-q", "-m", "x"]).ok);
                 // Both branches of its own and the one everybody wants.
                 assert!(git(&home, &work, &["push", "-q", &url, &format!("HEAD:own{n}")]).ok);
                 let landed = (0..50).any(|_| {
                     let said = git(&home, &work, &["push", "-q", &url, "HEAD:main"]);
-                    let pulled = said.ok || git(&home, &work, &["pull", "-q", "--rebase", &url, "main"]).ok;
+                    let pulled =
+                        said.ok || git(&home, &work, &["pull", "-q", "--rebase", &url, "main"]).ok;
                     assert!(pulled, "{}", said.err);
                     said.ok
                 });
                 assert!(landed);
                 // The rebase has left the branch of one's own behind.
-                assert!(git(&home, &work, &["push", "-q", "--force", &url, &format!("HEAD:own{n}")]).ok);
+                assert!(
+                    git(&home, &work, &["push", "-q", "--force", &url, &format!("HEAD:own{n}")]).ok
+                );
             }
         })
     };

@@ -110,7 +110,10 @@ impl World {
         std::fs::write(&file, [head.as_bytes(), pack].concat()).unwrap();
         let body = format!("@{}", file.display());
         let url = format!("{}/git-receive-pack", self.url(repo));
-        let output = Command::new("curl").args(["-s", "-X", "POST", &url, "--data-binary", &body]).output().unwrap();
+        let output = Command::new("curl")
+            .args(["-s", "-X", "POST", &url, "--data-binary", &body])
+            .output()
+            .unwrap();
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
@@ -123,7 +126,14 @@ impl World {
 /// Runs git, which finds no configuration but that in `home`.
 pub fn git(home: &Path, cwd: &Path, args: &[&str]) -> Said {
     let output: Output = Command::new("git")
-        .args(["-c", "user.name=Alice", "-c", "user.email=alice@example.org", "-c", "init.defaultBranch=main"])
+        .args([
+            "-c",
+            "user.name=Alice",
+            "-c",
+            "user.email=alice@example.org",
+            "-c",
+            "init.defaultBranch=main",
+        ])
         .args(args)
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap())

@@ -39,7 +39,11 @@ pub(super) struct Contents {
 
 impl BareDir {
     /// Creates an empty bare repository below `parent` under a name that nobody uses.
-    pub(super) fn create(parent: &Path, generation: i64, gc_epoch: i64) -> Result<Self, CacheDirError> {
+    pub(super) fn create(
+        parent: &Path,
+        generation: i64,
+        gc_epoch: i64,
+    ) -> Result<Self, CacheDirError> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let failed = |source| CacheDirError::Io { path: parent.to_owned(), source };
         for _ in 0..NAMES_MAX {
@@ -49,7 +53,14 @@ impl BareDir {
             match fs::create_dir(&path) {
                 Ok(()) => {}
                 // Taken, or the parent was just removed as empty.
-                Err(error) if matches!(error.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound) => continue,
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound
+                    ) =>
+                {
+                    continue;
+                }
                 Err(source) => return Err(CacheDirError::Io { path, source }),
             }
             let dir = Self {

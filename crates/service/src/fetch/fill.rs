@@ -32,7 +32,11 @@ pub(super) struct Added {
 
 /// Installs `incoming` in the bare repository `dir`: large packs as they are, the rest joined. Git demands that every
 /// delta finds its base in its own pack; where ours does not, joining adds the base from `bases`.
-pub(super) fn install(dir: &Path, incoming: &[Incoming], bases: &dyn ObjectSource) -> Result<Added> {
+pub(super) fn install(
+    dir: &Path,
+    incoming: &[Incoming],
+    bases: &dyn ObjectSource,
+) -> Result<Added> {
     let mut added = Added::default();
     let (mut batch, mut batch_bytes) = (Vec::new(), 0);
     for pack in incoming {
@@ -62,12 +66,18 @@ impl Added {
             Some(path) if path.is_file() => FileSource::Path(path),
             _ => FileSource::Bytes(data.bytes()),
         };
-        cache_dir::install_pack(dir, &name, source, FileSource::Bytes(&idx)).map_err(Error::internal)?;
+        cache_dir::install_pack(dir, &name, source, FileSource::Bytes(&idx))
+            .map_err(Error::internal)?;
         self.count(data.bytes().len() + idx.len());
         Ok(())
     }
 
-    fn join(&mut self, dir: &Path, batch: &[(&PackData, &Toc)], bases: &dyn ObjectSource) -> Result<()> {
+    fn join(
+        &mut self,
+        dir: &Path,
+        batch: &[(&PackData, &Toc)],
+        bases: &dyn ObjectSource,
+    ) -> Result<()> {
         if batch.iter().all(|(_, toc)| toc.is_empty()) {
             return Ok(());
         }
@@ -122,7 +132,9 @@ mod tests {
     fn noise(bytes: usize, seed: u64) -> Vec<u8> {
         let mut state = seed | 1;
         let next = |_| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             state.to_be_bytes()[0]
         };
         (0..bytes).map(next).collect()
@@ -172,7 +184,8 @@ mod tests {
         assert_eq!(added.files, 1);
         let folder = dir.path().join("objects/pack");
         let idx = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-        let idx = idx.filter(|path| path.extension().is_some_and(|end| end == "idx")).next().unwrap();
+        let idx =
+            idx.filter(|path| path.extension().is_some_and(|end| end == "idx")).next().unwrap();
         let (toc, _) = Toc::from_idx_v2(&fs::read(idx).unwrap()).unwrap();
         assert!(toc.find(&base_oid).is_some() && toc.find(&oid).is_some());
     }

@@ -114,7 +114,9 @@ impl Hub {
     pub async fn prepare_cache(&self) -> Result<()> {
         for name in ["git", "push"] {
             match tokio::fs::remove_dir_all(self.settings().cache_dir.join(name)).await {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(Error::internal(error)),
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(Error::internal(error));
+                }
                 _ => {}
             }
         }
@@ -137,7 +139,8 @@ impl Hub {
             None => {
                 let parent = self.hydrations().root.join(repo_id.to_string());
                 let (generation, gc_epoch) = (history.generation(), history.gc_epoch());
-                let create = move || BareDir::create(&parent, generation, gc_epoch).map_err(Error::internal);
+                let create =
+                    move || BareDir::create(&parent, generation, gc_epoch).map_err(Error::internal);
                 Arc::new(blocking(create).await?)
             }
         };
@@ -162,7 +165,11 @@ impl Hub {
         }
         let missing = history.packs().iter().filter(|(id, _)| !contents.installed.contains(*id));
         let mut incoming: Vec<Incoming> = missing
-            .map(|(id, pack)| Incoming { id: id.clone(), pack: Arc::clone(pack), file: self.pack_file(id) })
+            .map(|(id, pack)| Incoming {
+                id: id.clone(),
+                pack: Arc::clone(pack),
+                file: self.pack_file(id),
+            })
             .collect();
         incoming.sort_unstable_by(|a, b| a.id.cmp(&b.id));
         incoming
@@ -178,7 +185,8 @@ impl Hub {
 /// True when the directory has, or can be given, everything that a reader of `history` may ask for, and nothing that
 /// was dropped since.
 fn serves(dir: &BareDir, history: &History) -> bool {
-    let (ours, wanted) = ((dir.gc_epoch, dir.generation), (history.gc_epoch(), history.generation()));
+    let (ours, wanted) =
+        ((dir.gc_epoch, dir.generation), (history.gc_epoch(), history.generation()));
     let contents = dir.contents.lock();
     if ours == wanted {
         return contents.seq >= history.seq() || contents.files < FILES_MAX;
@@ -206,7 +214,8 @@ impl Filling {
         contents.seq = contents.seq.max(self.history.seq());
         // Newer refs may be there: their objects are, too, and nobody needs the older ones.
         if contents.refs_seq.is_none_or(|written| written < self.refs_seq) {
-            cache_dir::write_packed_refs(self.dir.path(), &self.refs, &self.head_ref).map_err(Error::internal)?;
+            cache_dir::write_packed_refs(self.dir.path(), &self.refs, &self.head_ref)
+                .map_err(Error::internal)?;
             contents.refs_seq = Some(self.refs_seq);
         }
         Ok(())
@@ -214,7 +223,9 @@ impl Filling {
 }
 
 /// Runs file work off the async threads.
-pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(Error::internal)?
 }
 
@@ -234,7 +245,8 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let hydrations = Hydrations { bytes_max: 100, ..Hydrations::new(root.path()) };
         let kept = add(&hydrations, 1, 40);
-        let paths: Vec<PathBuf> = (2..5).map(|id| add(&hydrations, id, 25).path().to_owned()).collect();
+        let paths: Vec<PathBuf> =
+            (2..5).map(|id| add(&hydrations, id, 25).path().to_owned()).collect();
         // 1 is leased and older; 2 is the oldest idle one.
         assert!(kept.path().is_dir() && !paths[0].exists());
         assert!(paths[1].is_dir() && paths[2].is_dir());

@@ -40,8 +40,13 @@ impl Hub {
     pub(crate) async fn git_refs_of(&self, repo: &RepoRow) -> Result<GitRefs> {
         let mut conn = self.db().read().await?;
         let found = refs::list_refs_with_git(&mut conn, repo.id).await?;
-        let (state, rows) = found.ok_or_else(|| Error::internal("the repository has no history record"))?;
-        Ok(GitRefs { head: state.head_ref.clone(), refs: rows.into_iter().map(record).collect(), state })
+        let (state, rows) =
+            found.ok_or_else(|| Error::internal("the repository has no history record"))?;
+        Ok(GitRefs {
+            head: state.head_ref.clone(),
+            refs: rows.into_iter().map(record).collect(),
+            state,
+        })
     }
 
     /// The git program, or why there is no git transport.
@@ -71,7 +76,10 @@ impl Hub {
         let GitRefs { state, refs, .. } = self.git_refs_of(&repo).await?;
         let history = self.history(repo.id, &state).await?;
         let lease = self.hydrate(repo.id, &history, &state, refs).await?;
-        let output = git.upload_pack(lease.path(), git_protocol, request, IDLE_MAX).await.map_err(tool_error)?;
+        let output = git
+            .upload_pack(lease.path(), git_protocol, request, IDLE_MAX)
+            .await
+            .map_err(tool_error)?;
         let mut output = FetchOutput { output, first: None, _lease: lease };
         // What fails before the first byte can still be told.
         output.first = output.output.next().await.transpose().map_err(fetch_error)?;
@@ -112,7 +120,9 @@ pub(crate) fn record(row: RefRow) -> RefRecord {
 /// Git ends without a word to the client when it cannot read the request.
 fn fetch_error(error: ToolError) -> Error {
     match error {
-        ToolError::Exit { text, .. } if text.contains("protocol error") => Error::invalid("request", text),
+        ToolError::Exit { text, .. } if text.contains("protocol error") => {
+            Error::invalid("request", text)
+        }
         other => tool_error(other),
     }
 }
@@ -126,7 +136,9 @@ pub(crate) fn tool_error(error: ToolError) -> Error {
         }
         ToolError::Refused { .. } => Error::invalid("pack", error.to_string()),
         ToolError::Input { source, .. } => Error::invalid("body", source.to_string()),
-        ToolError::Timeout { .. } | ToolError::Aborted { .. } => Error::invalid("body", error.to_string()),
+        ToolError::Timeout { .. } | ToolError::Aborted { .. } => {
+            Error::invalid("body", error.to_string())
+        }
         ToolError::Spawn { .. }
         | ToolError::Version { .. }
         | ToolError::Io { .. }

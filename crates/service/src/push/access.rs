@@ -7,6 +7,7 @@ use steelyard_db::Conn;
 use steelyard_db::discussion::{self, DiscussionRow};
 use steelyard_db::refs;
 use steelyard_db::repo::RepoRow;
+use steelyard_git::protocol::RefRecord;
 
 use crate::{Action, Actor, Error, Hub, Result};
 
@@ -25,7 +26,12 @@ pub struct PushAccess {
 impl Hub {
     /// Checks that `actor` may push to some ref of the repository: those who may write to it, and authors of its pull
     /// requests.
-    pub async fn authorize_push(&self, actor: &Actor, kind: RepoKind, id: &RepoId) -> Result<PushAccess> {
+    pub async fn authorize_push(
+        &self,
+        actor: &Actor,
+        kind: RepoKind,
+        id: &RepoId,
+    ) -> Result<PushAccess> {
         let mut conn = self.db().read().await?;
         let refusal = match self.repo_on(&mut conn, actor, kind, id, Action::WriteContent).await {
             Ok(repo) => return Ok(PushAccess { repo, actor: actor.clone(), may_write: true }),
@@ -40,11 +46,23 @@ impl Hub {
         }
         Err(refusal)
     }
+
+    /// The refs of a repository for a client that wants to push.
+    pub async fn pushable_refs(
+        &self,
+        actor: &Actor,
+        kind: RepoKind,
+        id: &RepoId,
+    ) -> Result<Vec<RefRecord>> {
+        let access = self.authorize_push(actor, kind, id).await?;
+        Ok(self.git_refs_of(&access.repo).await?.refs)
+    }
 }
 
 async fn has_own_pull_request(conn: &mut Conn, repo_id: i64, actor: &Actor) -> Result<bool> {
     let rows = refs::list_refs(conn, repo_id, "refs/pr/").await?;
-    let numbers = rows.iter().filter_map(|row| RefName::parse(&row.name).ok()?.pull_request_number());
+    let numbers =
+        rows.iter().filter_map(|row| RefName::parse(&row.name).ok()?.pull_request_number());
     for number in numbers.take(PULL_REQUESTS_MAX) {
         let found = discussion::find_discussion(conn, repo_id, number).await?;
         if found.is_some_and(|row| Some(row.author_id) == actor.id()) {

@@ -83,15 +83,24 @@ impl Naming<'_> {
         files.sort_unstable();
         let limit = REGULAR_FILE_BYTES_MAX >> 20;
         let (name, size) = &files[0];
-        let mut reason = format!("file {name} has {}, more than {limit} MiB; use git lfs track", mib(*size));
+        let mut reason =
+            format!("file {name} has {}, more than {limit} MiB; use git lfs track", mib(*size));
         if files.len() > 1 {
             // Writing to a String cannot fail.
             let _ = write!(reason, " (and {} more)", files.len() - 1);
         }
-        let mut details = vec![format!("Files larger than {limit} MiB must be stored with git-lfs:")];
-        details.extend(files.iter().take(FILES_SHOWN_MAX).map(|(name, size)| format!("  {name} ({})", mib(*size))));
+        let mut details =
+            vec![format!("Files larger than {limit} MiB must be stored with git-lfs:")];
+        details.extend(
+            files
+                .iter()
+                .take(FILES_SHOWN_MAX)
+                .map(|(name, size)| format!("  {name} ({})", mib(*size))),
+        );
         details.push("Run \"git lfs install\" and \"git lfs track\" for them. If they are committed already, ".to_owned());
-        details.push(format!("rewrite the commits: git lfs migrate import --everything --above={limit}MiB"));
+        details.push(format!(
+            "rewrite the commits: git lfs migrate import --everything --above={limit}MiB"
+        ));
         details.push("Then push again.".to_owned());
         Ok(Fault { reason, details })
     }
@@ -107,9 +116,16 @@ impl Naming<'_> {
         if files.len() > 1 {
             let _ = write!(reason, " (and {} more)", files.len() - 1);
         }
-        let mut details = vec!["These files are pointers to LFS objects that this repository cannot name:".to_owned()];
-        details.extend(files.iter().take(FILES_SHOWN_MAX).map(|(name, rule)| format!("  {name} {rule}")));
-        details.push("Upload them with \"git lfs push --all <remote> <branch>\", then push again.".to_owned());
+        let mut details = vec![
+            "These files are pointers to LFS objects that this repository cannot name:".to_owned(),
+        ];
+        details.extend(
+            files.iter().take(FILES_SHOWN_MAX).map(|(name, rule)| format!("  {name} {rule}")),
+        );
+        details.push(
+            "Upload them with \"git lfs push --all <remote> <branch>\", then push again."
+                .to_owned(),
+        );
         Ok(Fault { reason, details })
     }
 }
@@ -169,7 +185,8 @@ impl Tips<'_> {
         };
         let cuts = match (&before, old) {
             (Some((before, _)), Some(old)) => {
-                old != new && (is_tag || !is_ancestor(&**self.view, before, &commit).map_err(broken)?)
+                old != new
+                    && (is_tag || !is_ancestor(&**self.view, before, &commit).map_err(broken)?)
             }
             _ => false,
         };
@@ -192,7 +209,9 @@ impl Tips<'_> {
         const README: &str = "README.md";
         let view = &**self.view;
         let find = |tree: &Oid| read::lookup_path(view, tree, README).map_err(broken);
-        let Some(readme) = find(&tree)?.filter(|entry| entry.mode.is_file()) else { return Ok(None) };
+        let Some(readme) = find(&tree)?.filter(|entry| entry.mode.is_file()) else {
+            return Ok(None);
+        };
         let before = old_tree.as_ref().map(find).transpose()?.flatten();
         if before.is_some_and(|before| before.oid == readme.oid) {
             return Ok(None);
@@ -211,7 +230,9 @@ impl Tips<'_> {
         };
         let Some(first) = report.errors.first() else { return Ok(None) };
         let mut details = vec!["The metadata of the card is not valid:".to_owned()];
-        details.extend(report.errors.iter().take(FILES_SHOWN_MAX).map(|issue| format!("  {}", shown(issue))));
+        details.extend(
+            report.errors.iter().take(FILES_SHOWN_MAX).map(|issue| format!("  {}", shown(issue))),
+        );
         Ok(Some(Fault { reason: shown(first), details }))
     }
 }

@@ -81,7 +81,9 @@ impl Ballot {
 
     /// Refuses every command that needs the pack.
     pub(super) fn refuse_updates(&mut self, reason: &str) {
-        self.standing_mut().filter(|entry| !entry.command.is_delete()).for_each(|entry| entry.refuse(reason));
+        self.standing_mut()
+            .filter(|entry| !entry.command.is_delete())
+            .for_each(|entry| entry.refuse(reason));
         self.settle();
     }
 
@@ -116,7 +118,9 @@ impl Ballot {
                 continue;
             }
             match clash(&names, &entry.command.name) {
-                Some(other) => clashes.push((index, format!("cannot stand beside the existing ref {other}"))),
+                Some(other) => {
+                    clashes.push((index, format!("cannot stand beside the existing ref {other}")))
+                }
                 None => drop(names.insert(&entry.command.name)),
             }
         }
@@ -167,7 +171,9 @@ impl Rules<'_> {
         for entry in ballot.standing_mut() {
             if counts[&entry.command.name] > 1 {
                 entry.refuse("is named more than once in this push");
-            } else if let Some(reason) = entry.name.as_ref().and_then(|name| self.refusal(name, &entry.command)) {
+            } else if let Some(reason) =
+                entry.name.as_ref().and_then(|name| self.refusal(name, &entry.command))
+            {
                 entry.refuse(reason);
             }
         }
@@ -179,7 +185,9 @@ impl Rules<'_> {
         }
         let branch = name.branch_name();
         if branch.is_none() && name.tag_name().is_none() {
-            return Some("only refs/heads/*, refs/tags/* and refs/pr/N can be pushed to".to_owned());
+            return Some(
+                "only refs/heads/*, refs/tags/* and refs/pr/N can be pushed to".to_owned(),
+            );
         }
         if !self.may_write {
             return Some("no permission to write; open a pull request instead".to_owned());
@@ -203,7 +211,9 @@ impl Rules<'_> {
             return Some(format!("pull request {number} belongs to somebody else"));
         }
         if command.is_delete() {
-            return Some("pull requests can be closed, but their refs cannot be deleted".to_owned());
+            return Some(
+                "pull requests can be closed, but their refs cannot be deleted".to_owned(),
+            );
         }
         let is_open = matches!(row.status.as_str(), "open" | "draft");
         (!is_open).then(|| format!("pull request {number} is {}", row.status))

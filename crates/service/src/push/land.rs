@@ -48,17 +48,23 @@ impl Hub {
             return Ok(false);
         }
         // Under the lock: what is compared here cannot move before the commit.
-        let current: BTreeMap<String, Oid> =
-            refs::list_refs(&mut tx, repo_id, "refs/").await?.into_iter().map(|row| (row.name, row.oid)).collect();
+        let current: BTreeMap<String, Oid> = refs::list_refs(&mut tx, repo_id, "refs/")
+            .await?
+            .into_iter()
+            .map(|row| (row.name, row.oid))
+            .collect();
         push.ballot.compare(&current);
         push.ballot.settle();
-        let standing: Vec<&Planned> = checked.planned.iter().filter(|plan| stands(push, &plan.change)).collect();
+        let standing: Vec<&Planned> =
+            checked.planned.iter().filter(|plan| stands(push, &plan.change)).collect();
         if standing.is_empty() {
             return Ok(true);
         }
         let changes: Vec<Change> = standing.iter().map(|plan| plan.change.clone()).collect();
         let log = LogEntry { actor_id: push.access.actor.id(), cause: "push", now: self.now() };
-        let Landed::At(seq) = self.land(&mut tx, repo_id, state.gc_epoch, prepared, &changes, log).await? else {
+        let Landed::At(seq) =
+            self.land(&mut tx, repo_id, state.gc_epoch, prepared, &changes, log).await?
+        else {
             return Ok(false);
         };
         self.record_push(&mut tx, push, &state, &standing, &consequences).await?;
@@ -101,7 +107,12 @@ impl Hub {
         Ok(())
     }
 
-    async fn find_consequences(&self, push: &Push<'_>, base: &Base, checked: &Checked) -> Result<Consequences> {
+    async fn find_consequences(
+        &self,
+        push: &Push<'_>,
+        base: &Base,
+        checked: &Checked,
+    ) -> Result<Consequences> {
         let mut planned: Vec<Planned> =
             checked.planned.iter().filter(|plan| stands(push, &plan.change)).cloned().collect();
         // The default branch comes last, so that its names for large files prevail.
@@ -120,11 +131,18 @@ impl Hub {
                     continue;
                 }
                 let old = plan.old_tree.as_ref();
-                for changed in diff_trees(&*view, old, Some(&tree), COMMIT_OPERATIONS_MAX).map_err(broken)?.changes {
+                for changed in diff_trees(&*view, old, Some(&tree), COMMIT_OPERATIONS_MAX)
+                    .map_err(broken)?
+                    .changes
+                {
                     let pointer = changed.new.and_then(|(_, blob)| pointers.get(&blob));
                     if let Some((sha256, _)) = pointer {
                         let path = changed.path_text().into_owned();
-                        consequences.names.push((*sha256, path, plan.change.name.as_str().to_owned()));
+                        consequences.names.push((
+                            *sha256,
+                            path,
+                            plan.change.name.as_str().to_owned(),
+                        ));
                     }
                 }
             }

@@ -44,8 +44,10 @@ impl Shelter {
         pack: R,
         bytes_max: u64,
     ) -> Result<Received> {
-        let indexed =
-            git.index_pack(self.beside(repo), pack, bytes_max, IDLE_MAX).await.map_err(tool_error)?;
+        let indexed = git
+            .index_pack(self.beside(repo), pack, bytes_max, IDLE_MAX)
+            .await
+            .map_err(tool_error)?;
         blocking(move || {
             let idx = std::fs::read(&indexed.idx_path).map_err(Error::internal)?;
             let (toc, trailer) = Toc::from_idx_v2(&idx).map_err(broken)?;
@@ -60,7 +62,12 @@ impl Shelter {
     }
 
     /// Checks that everything `tips` need is in quarantine or reachable from a ref of the repository.
-    pub(super) async fn check_connected(&self, git: &GitBinary, repo: &Lease, tips: &[Oid]) -> Result<()> {
+    pub(super) async fn check_connected(
+        &self,
+        git: &GitBinary,
+        repo: &Lease,
+        tips: &[Oid],
+    ) -> Result<()> {
         git.connectivity(self.beside(repo), tips, IDLE_MAX).await.map_err(tool_error)
     }
 }

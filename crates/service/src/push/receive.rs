@@ -103,7 +103,12 @@ impl Hub {
         Ok(())
     }
 
-    async fn receive<R: AsyncRead + Send + Unpin>(&self, push: &mut Push<'_>, refs: GitRefs, pack: R) -> Result<()> {
+    async fn receive<R: AsyncRead + Send + Unpin>(
+        &self,
+        push: &mut Push<'_>,
+        refs: GitRefs,
+        pack: R,
+    ) -> Result<()> {
         let shelter = Shelter::create(&self.settings().cache_dir, self.fresh_uuid()).await?;
         let mut base = self.push_base(push.access, refs).await?;
         let bytes_max = self.settings().limits.push_pack_bytes_max;
@@ -146,9 +151,12 @@ impl Hub {
         shelter: &Shelter,
         received: Option<&Received>,
     ) -> Result<Checked> {
-        let mut checked = Checked { view: Arc::clone(&base.history), news: News::default(), planned: Vec::new() };
+        let mut checked =
+            Checked { view: Arc::clone(&base.history), news: News::default(), planned: Vec::new() };
         if let Some(received) = received {
-            if let Err(error) = shelter.check_connected(push.git, &base.lease, &push.ballot.tips()).await {
+            if let Err(error) =
+                shelter.check_connected(push.git, &base.lease, &push.ballot.tips()).await
+            {
                 let Error::Invalid(invalid) = error else { return Err(error) };
                 push.refuse_updates(incomplete(&invalid.rule));
             }
@@ -168,7 +176,12 @@ impl Hub {
     }
 
     /// What forbids the pack as a whole.
-    async fn find_fault(&self, push: &Push<'_>, base: &Base, checked: &Checked) -> Result<Option<Fault>> {
+    async fn find_fault(
+        &self,
+        push: &Push<'_>,
+        base: &Base,
+        checked: &Checked,
+    ) -> Result<Option<Fault>> {
         let tips = push.ballot.tips();
         if tips.is_empty() {
             return Ok(None);
@@ -184,7 +197,11 @@ impl Hub {
         let oversized = checked.news.oversized.clone();
         blocking(move || {
             let naming = Naming { history: &history, view: &view, tips: &tips };
-            let fault = if unlinked.is_empty() { naming.oversized(&oversized) } else { naming.unlinked(&unlinked) };
+            let fault = if unlinked.is_empty() {
+                naming.oversized(&oversized)
+            } else {
+                naming.unlinked(&unlinked)
+            };
             fault.map(Some)
         })
         .await
@@ -197,11 +214,16 @@ impl Hub {
             match self.finish_upload_for_commit(push.access.repo.id, *sha256).await? {
                 Some(found) if found == *size => {}
                 Some(found) => {
-                    let rule = format!("says that LFS object {sha256} has {size} bytes, but it has {found}");
+                    let rule = format!(
+                        "says that LFS object {sha256} has {size} bytes, but it has {found}"
+                    );
                     unlinked.insert(*blob, rule);
                 }
                 None => {
-                    unlinked.insert(*blob, format!("points to LFS object {sha256}, which was not uploaded"));
+                    unlinked.insert(
+                        *blob,
+                        format!("points to LFS object {sha256}, which was not uploaded"),
+                    );
                 }
             }
         }
@@ -283,7 +305,8 @@ pub(super) fn by_name(refs: &[RefRecord]) -> BTreeMap<String, Oid> {
 
 fn incomplete(text: &str) -> Fault {
     let details = vec![
-        "The pushed history is not complete: objects that it refers to are missing here.".to_owned(),
+        "The pushed history is not complete: objects that it refers to are missing here."
+            .to_owned(),
         "If this is a shallow or partial clone, run \"git fetch --unshallow\" first.".to_owned(),
     ];
     Fault { reason: format!("missing necessary objects ({text})"), details }

@@ -77,8 +77,7 @@ fn writers_push_to_branches_tags_and_open_pull_requests() {
 
 #[test]
 fn others_push_to_their_own_pull_requests_only() {
-    let commands =
-        [create("refs/heads/x"), command("refs/pr/1", A, B), command("refs/pr/2", A, B)];
+    let commands = [create("refs/heads/x"), command("refs/pr/1", A, B), command("refs/pr/2", A, B)];
     let ballot = apply(&commands, false);
     let found = reasons(&ballot);
     assert!(found[0].contains("no permission") && found[2].contains("somebody else"), "{found:?}");
