@@ -36,4 +36,7 @@ assert info.safetensors.total == 22713728, info.safetensors
 assert info.used_storage > 90_000_000
 metadata = HfApi().get_safetensors_metadata(repo)
 assert sum(metadata.parameter_count.values()) == 22713728
+if hasattr(HfApi(), "get_sharded_safetensors_metadata"):
+    sharded = HfApi().get_sharded_safetensors_metadata(repo, filename="model.safetensors")
+    assert sum(sharded.parameter_count.values()) == 22713728
 print("ok")

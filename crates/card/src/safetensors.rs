@@ -146,19 +146,18 @@ impl SafetensorsHeader {
         Ok(())
     }
 
-    /// The header as JSON: `{"__metadata__"?, "tensors": {name: {dtype, shape, data_offsets}}}`.
+    /// The header as JSON, as it stands in the file: `{"__metadata__"?, name: {dtype, shape, data_offsets}, ...}`.
     pub fn to_json(&self) -> Value {
         let mut json = Map::new();
         if !self.metadata.is_empty() {
             json.insert("__metadata__".to_owned(), Value::Object(self.metadata.clone()));
         }
-        let tensors = self.tensors.iter().map(|tensor| {
+        for tensor in &self.tensors {
             let place = [tensor.data_offsets.0, tensor.data_offsets.1];
             let value =
                 json!({"dtype": tensor.dtype, "shape": tensor.shape, "data_offsets": place});
-            (tensor.name.clone(), value)
-        });
-        json.insert("tensors".to_owned(), Value::Object(tensors.collect()));
+            json.insert(tensor.name.clone(), value);
+        }
         Value::Object(json)
     }
 }

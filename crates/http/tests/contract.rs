@@ -301,3 +301,51 @@ async fn a_card_with_errors_is_refused_with_its_line() {
     let text = answer.json()["error"].as_str().unwrap().to_owned();
     assert!(text.contains("\"license\" must be one of") && text.contains("(line 3)"), "{text}");
 }
+
+/// A GGUF file of version 3 without tensors, whose metadata is these strings.
+fn gguf(metadata: &[(&str, &str)]) -> Vec<u8> {
+    let text = |out: &mut Vec<u8>, text: &str| {
+        out.extend((text.len() as u64).to_le_bytes());
+        out.extend(text.as_bytes());
+    };
+    let mut out = b"GGUF".to_vec();
+    out.extend(3_u32.to_le_bytes());
+    out.extend(0_u64.to_le_bytes());
+    out.extend((metadata.len() as u64).to_le_bytes());
+    for (key, value) in metadata {
+        text(&mut out, key);
+        out.extend(8_u32.to_le_bytes());
+        text(&mut out, value);
+    }
+    out
+}
+
+#[tokio::test]
+async fn headers_of_weights_are_part_of_the_info() {
+    use base64::Engine as _;
+    let encode = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
+    for stores in Stores::available() {
+        let hub = Asker::on(stores).await;
+        hub.repo("weights", &[("a.txt", "a")]).await;
+        let header = r#"{"w":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]}}"#;
+        let mut tensors = (header.len() as u64).to_le_bytes().to_vec();
+        tensors.extend(header.as_bytes());
+        tensors.extend([0; 24]);
+        let lines = [
+            json!({"key": "header", "value": {"summary": "weights"}}),
+            json!({"key": "file", "value": {"path": "m.gguf", "encoding": "base64",
+                "content": encode(&gguf(&[("general.architecture", "llama")]))}}),
+            json!({"key": "file", "value": {"path": "model.safetensors", "encoding": "base64", "content": encode(&tensors)}}),
+        ];
+        let body = lines.map(|line| line.to_string()).join("\n");
+        assert_eq!(hub.ask("POST", "/api/models/alice/weights/commit/main", &[], body).await.status, StatusCode::OK);
+        let info = hub.get("/api/models/alice/weights?expand=gguf&expand=safetensors&expand=tags").await.json();
+        assert_eq!(info["gguf"]["architecture"], "llama", "{info}");
+        assert_eq!(info["safetensors"], json!({"parameters": {"F32": 6}, "total": 6}));
+        assert!(info["tags"].as_array().unwrap().contains(&json!("gguf")));
+        let path = "/api/models/alice/weights/safetensors-metadata/model.safetensors";
+        assert_eq!(hub.get(path).await.json()["headers"]["model.safetensors"]["w"]["dtype"], "F32");
+        let bad = hub.get("/api/models/alice/weights/safetensors-metadata/m.gguf").await;
+        assert_eq!(bad.status, StatusCode::BAD_REQUEST);
+    }
+}

@@ -17,7 +17,7 @@ use crate::history::Histories;
 use crate::lfs::LfsSettings;
 
 /// What an operator can set.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct HubSettings {
     /// Where disposable files go; may be deleted whenever the process is down.
     pub cache_dir: PathBuf,
@@ -86,6 +86,7 @@ struct Inner {
     hydrations: Hydrations,
     facts: Cache<(i64, Oid), Arc<serde_json::Value>>,
     parameters: Cache<(i64, Oid), Arc<Option<serde_json::Value>>>,
+    gguf: Cache<(i64, Oid), Arc<Option<serde_json::Value>>>,
 }
 
 /// Derived facts of revisions other than a default branch's head that are kept in memory.
@@ -111,6 +112,7 @@ impl Hub {
             hydrations,
             facts: Cache::new(FACTS_CACHE_ENTRIES),
             parameters: Cache::new(FACTS_CACHE_ENTRIES),
+            gguf: Cache::new(FACTS_CACHE_ENTRIES),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -163,6 +165,11 @@ impl Hub {
     /// Parameter counts by commit.
     pub(crate) fn parameters_cache(&self) -> &Cache<(i64, Oid), Arc<Option<serde_json::Value>>> {
         &self.inner.parameters
+    }
+
+    /// Headers of GGUF files by commit.
+    pub(crate) fn gguf_cache(&self) -> &Cache<(i64, Oid), Arc<Option<serde_json::Value>>> {
+        &self.inner.gguf
     }
 
     /// The time.

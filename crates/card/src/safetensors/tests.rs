@@ -23,10 +23,7 @@ fn a_header_in_one_read() {
     assert_eq!(header.data_start, 8 + SMALL.len() as u64);
     let counts = serde_json::to_string(&header.parameters).unwrap();
     assert_eq!(counts, r#"{"parameters":{"F32":6,"I64":1},"total":7}"#);
-    assert_eq!(
-        header.to_json().to_string(),
-        r#"{"__metadata__":{"format":"pt"},"tensors":{"w":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},"a":{"dtype":"I64","shape":[],"data_offsets":[24,32]},"b":{"dtype":"F32","shape":[0,5],"data_offsets":[32,32]}}}"#
-    );
+    assert_eq!(header.to_json().to_string(), SMALL.trim_end());
     assert!(header.check_file_size(header.data_start + 32).is_ok());
     assert!(header.check_file_size(header.data_start + 31).is_err());
     assert_eq!(done("{}").tensors, []);
@@ -136,7 +133,7 @@ proptest! {
         let json = Value::Object(tensors);
         let header = done(&json.to_string());
         prop_assert_eq!(header.parameters.total, total);
-        prop_assert_eq!(&header.to_json()["tensors"], &json);
+        prop_assert_eq!(&header.to_json(), &json);
         prop_assert!(header.check_file_size(header.data_start + at).is_ok());
     }
 }

@@ -101,6 +101,7 @@ async fn describe(
             ("siblings", Some(snapshot)) => Some(sibling_list(snapshot, with_blobs)?),
             ("siblings", None) => Some(json!([])),
             ("usedStorage", _) => Some(json!(hub.used_storage(row).await?)),
+            ("gguf", Some(snapshot)) => hub.gguf_header(snapshot).await?,
             ("safetensors", Some(snapshot)) => hub.safetensors_parameters(snapshot).await?,
             ("lastModified", Some(snapshot)) if !snapshot.is_head => Some(json!(snapshot.commit_info()?.date)),
             _ => record_field(row, &facts, name),
@@ -189,7 +190,7 @@ async fn list_item(
         }
     }
     wanted.retain(|name| expand_names(row.kind).contains(name));
-    let needs_commit = ["sha", "siblings", "safetensors"].iter().any(|name| wanted.contains(name));
+    let needs_commit = ["sha", "siblings", "safetensors", "gguf"].iter().any(|name| wanted.contains(name));
     if needs_commit {
         let snapshot = hub.head(row.clone()).await?;
         return describe(hub, &row, snapshot.as_ref(), Some(wanted), false).await;

@@ -96,11 +96,9 @@ async fn safetensors(
     let revision = Revision::parse(params.get("revision").unwrap_or("main"))?;
     let snapshot = hub.snapshot(&actor, target.kind, &target.id, &revision, Action::ReadContent).await?;
     let metadata = hub.safetensors_metadata(&snapshot, &target.tail()?).await?;
-    let mut body = json!({"headers": metadata.headers});
-    if let Some(index) = metadata.index {
-        body["index"] = index;
-    }
-    Ok(Json(body))
+    // Clients read `index.metadata` also of a file that is no index.
+    let index = metadata.index.unwrap_or_else(|| json!({}));
+    Ok(Json(json!({"index": index, "headers": metadata.headers})))
 }
 
 /// Walks of large trees and long histories leave the async threads to others.

@@ -2,6 +2,7 @@
 
 mod entry;
 mod facts;
+mod gguf;
 mod large;
 mod log;
 mod safetensors;
@@ -15,4 +16,4 @@ pub use snapshot::Snapshot;
 pub use tree::TreeQuery;
 
 pub(crate) use facts::{compute_facts, is_telling};
-pub(crate) use snapshot::{read_commit, read_tree_of};
+pub(crate) use snapshot::read_tree_of;

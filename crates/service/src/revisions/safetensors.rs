@@ -59,7 +59,7 @@ impl Hub {
     }
 
     /// The first `limit` bytes of a file, wherever it lies.
-    async fn read_head(&self, snapshot: &Snapshot, path: &str, limit: u64) -> Result<bytes::Bytes> {
+    pub(super) async fn read_head(&self, snapshot: &Snapshot, path: &str, limit: u64) -> Result<bytes::Bytes> {
         let entry = snapshot.get_file(path)?;
         match snapshot.content(&entry)? {
             Content::Regular(bytes) => {
