@@ -126,8 +126,10 @@ impl Hub {
         let output = process.output();
         let line = output.lines().find(|line| line.contains("is ready at")).unwrap();
         let address = line.rsplit("http://").next().unwrap().trim().to_owned();
-        if let Some(token) = output.lines().map(str::trim).find(|line| line.starts_with("hf_")) {
-            token.clone_into(&mut self.admin_token);
+        if self.admin_token.is_empty() {
+            let is_token = |line: &str| line.trim().starts_with("hf_");
+            let token = process.wait_for_line("the first token", Duration::from_secs(10), is_token).unwrap();
+            token.trim().clone_into(&mut self.admin_token);
         }
         (process, address)
     }
