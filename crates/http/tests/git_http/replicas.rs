@@ -1,16 +1,26 @@
 //! Several servers on the same stores.
 
-use crate::world::{MODEL, World, commit, git, url};
+use steelyard_testkit::Stores;
+
+use crate::world::{MODEL, World, commit, git, noise, url};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn replicas_take_turns() {
-    let mut world = World::start().await;
+    for stores in Stores::available() {
+        take_turns(World::start_on(stores).await).await;
+    }
+}
+
+async fn take_turns(mut world: World) {
     let second = world.test.replica().await.unwrap();
     let other = world.test.serve(&second).await.unwrap();
     let urls = [world.url(MODEL), url(&other, &world.alice, MODEL)];
     let work = world.clone(MODEL, "work", &[]);
     for n in 0..6 {
-        let head = commit(&world, &work, &[("n.txt", format!("{n}").as_bytes())]);
+        // Every other pack is too large for a row.
+        let size = if n % 2 == 0 { 100 } else { 400_000 };
+        let seed = u64::try_from(n).unwrap();
+        let head = commit(&world, &work, &[("n.bin", &noise(size, seed))]);
         world.run(&work, &["push", "-q", &urls[n % 2], "main"]);
         for url in &urls {
             let listed = world.run(&work, &["ls-remote", url, "refs/heads/main"]);
@@ -24,8 +34,13 @@ async fn replicas_take_turns() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pushers_at_the_same_time_lose_nothing() {
+    for stores in Stores::available() {
+        push_at_once(World::start_on(stores).await).await;
+    }
+}
+
+async fn push_at_once(mut world: World) {
     const PUSHERS: usize = 6;
-    let mut world = World::start().await;
     let second = world.test.replica().await.unwrap();
     let other = world.test.serve(&second).await.unwrap();
     let urls = [world.url(MODEL), url(&other, &world.alice, MODEL)];

@@ -32,7 +32,11 @@ pub struct Said {
 
 impl World {
     pub async fn start() -> Self {
-        let mut test = TestHub::start(Stores::Embedded).await.unwrap();
+        Self::start_on(Stores::Embedded).await
+    }
+
+    pub async fn start_on(stores: Stores) -> Self {
+        let mut test = TestHub::start(stores).await.unwrap();
         let hub = test.hub.clone();
         let base = test.serve(&hub).await.unwrap();
         let alice = test.user("alice", TokenRole::Write).await.unwrap();

@@ -26,6 +26,7 @@ pub struct GitRefs {
     pub head: String,
     /// All refs, by name.
     pub refs: Vec<RefRecord>,
+    pub(crate) repo_id: i64,
     pub(crate) state: GitRow,
 }
 
@@ -42,11 +43,9 @@ impl Hub {
         let found = refs::list_refs_with_git(&mut conn, repo.id).await?;
         let (state, rows) =
             found.ok_or_else(|| Error::internal("the repository has no history record"))?;
-        Ok(GitRefs {
-            head: state.head_ref.clone(),
-            refs: rows.into_iter().map(record).collect(),
-            state,
-        })
+        let head = state.head_ref.clone();
+        let refs = rows.into_iter().map(record).collect();
+        Ok(GitRefs { head, refs, repo_id: repo.id, state })
     }
 
     /// The git program, or why there is no git transport.
@@ -58,13 +57,11 @@ impl Hub {
         })
     }
 
-    /// Answers the request of a fetch (`git_protocol` is the client's header): brings a bare repository up to date and
-    /// lets git answer from it. Dropping the output ends the git process.
+    /// Answers the request of a fetch (`git_protocol` is the client's header) by somebody who was given `refs`: brings
+    /// a bare repository up to date and lets git answer from it. Dropping the output ends the git process.
     pub async fn fetch<R>(
         &self,
-        actor: &Actor,
-        kind: RepoKind,
-        id: &RepoId,
+        refs: GitRefs,
         git_protocol: Option<&str>,
         request: R,
     ) -> Result<FetchOutput>
@@ -72,10 +69,9 @@ impl Hub {
         R: AsyncRead + Send + Unpin + 'static,
     {
         let git = self.require_git()?;
-        let repo = self.repo(actor, kind, id, Action::ReadContent).await?;
-        let GitRefs { state, refs, .. } = self.git_refs_of(&repo).await?;
-        let history = self.history(repo.id, &state).await?;
-        let lease = self.hydrate(repo.id, &history, &state, refs).await?;
+        let GitRefs { repo_id, state, refs, .. } = refs;
+        let history = self.history(repo_id, &state).await?;
+        let lease = self.hydrate(repo_id, &history, &state, refs).await?;
         let output = git
             .upload_pack(lease.path(), git_protocol, request, IDLE_MAX)
             .await

@@ -119,7 +119,7 @@ impl Ballot {
             }
             match clash(&names, &entry.command.name) {
                 Some(other) => {
-                    clashes.push((index, format!("cannot stand beside the existing ref {other}")))
+                    clashes.push((index, format!("cannot stand beside the existing ref {other}")));
                 }
                 None => drop(names.insert(&entry.command.name)),
             }

@@ -8,7 +8,8 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use steelyard_git::pktline;
 use steelyard_git::protocol::ls_refs::{V2Command, answer_ls_refs, read_v2_command};
-use steelyard_service::{Actor, Error, Hub};
+use steelyard_service::Hub;
+use steelyard_service::fetch::GitRefs;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::{Refusal, UPLOAD_PACK, Version, answer, body, failure_text, git_protocol, version_of};
@@ -31,7 +32,7 @@ pub(super) async fn upload_pack(
     // Before a byte is read: strangers cost nothing, and learn nothing.
     let refs = hub.git_refs(&actor, target.kind, &target.id).await?;
     if version_of(protocol.as_deref()) != Version::V2 {
-        return fetch(&hub, &actor, &target, protocol.as_deref(), body).await;
+        return Ok(fetch(&hub, refs, protocol.as_deref(), body).await);
     }
     let (command, head) = match read_v2_command(&mut body).await {
         Ok(read) => read,
@@ -42,7 +43,7 @@ pub(super) async fn upload_pack(
             Ok(answer(UPLOAD_PACK, "result", answer_ls_refs(&wanted, &refs.refs, Some(&refs.head))))
         }
         V2Command::Fetch => {
-            fetch(&hub, &actor, &target, protocol.as_deref(), Cursor::new(head).chain(body)).await
+            Ok(fetch(&hub, refs, protocol.as_deref(), Cursor::new(head).chain(body)).await)
         }
         V2Command::Empty => Ok(answer(UPLOAD_PACK, "result", Body::empty())),
         V2Command::Other(name) => {
@@ -51,20 +52,13 @@ pub(super) async fn upload_pack(
     }
 }
 
-async fn fetch<R>(
-    hub: &Hub,
-    actor: &Actor,
-    target: &Target,
-    protocol: Option<&str>,
-    request: R,
-) -> Result<Response, Refusal>
+async fn fetch<R>(hub: &Hub, refs: GitRefs, protocol: Option<&str>, request: R) -> Response
 where
     R: AsyncRead + Send + Unpin + 'static,
 {
-    match hub.fetch(actor, target.kind, &target.id, protocol, request).await {
-        Ok(output) => Ok(answer(UPLOAD_PACK, "result", Body::from_stream(output))),
-        Err(error @ (Error::NotFound(_) | Error::Moved { .. })) => Err(error.into()),
-        Err(error) => Ok(complain(&failure_text(error))),
+    match hub.fetch(refs, protocol, request).await {
+        Ok(output) => answer(UPLOAD_PACK, "result", Body::from_stream(output)),
+        Err(error) => complain(&failure_text(error)),
     }
 }
 
