@@ -5,9 +5,11 @@
 
 mod balancer;
 mod client;
+mod http;
 mod hub;
 mod model;
 
 pub use client::{Client, Ran};
+pub use http::{Answer, Http};
 pub use hub::{Hub, HubBuilder, Stores};
 pub use model::{assert_same, copy_model};

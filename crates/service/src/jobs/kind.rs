@@ -15,6 +15,8 @@ pub(crate) enum JobKind {
     GitRepack,
     /// Sweeps large files.
     LfsSweep,
+    /// Sweeps stored large files and staged uploads without a row.
+    LfsOrphans,
     /// Sweeps retired packs.
     PacksSweep,
     /// Sweeps stored packs without a row.
@@ -27,11 +29,12 @@ pub(crate) enum JobKind {
 
 impl JobKind {
     /// All of them.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::GitJoin,
         Self::GitDrop,
         Self::GitRepack,
         Self::LfsSweep,
+        Self::LfsOrphans,
         Self::PacksSweep,
         Self::PacksOrphans,
         Self::ReposPurge,
@@ -45,6 +48,7 @@ impl JobKind {
             Self::GitDrop => "git.drop",
             Self::GitRepack => "git.repack",
             Self::LfsSweep => "lfs.sweep",
+            Self::LfsOrphans => "lfs.orphans",
             Self::PacksSweep => "packs.sweep",
             Self::PacksOrphans => "packs.orphans",
             Self::ReposPurge => "repos.purge",
@@ -61,7 +65,7 @@ impl JobKind {
         match self {
             Self::GitJoin | Self::GitDrop | Self::GitRepack => None,
             Self::LfsSweep | Self::PacksSweep | Self::ReposPurge | Self::JobsTrim => Some(600),
-            Self::PacksOrphans => Some(24 * 3600),
+            Self::LfsOrphans | Self::PacksOrphans => Some(24 * 3600),
         }
     }
 }
@@ -74,6 +78,7 @@ impl Hub {
             JobKind::GitDrop => Box::pin(self.drop_unreachable(repo_of(job)?)).await,
             JobKind::GitRepack => Box::pin(self.repack(repo_of(job)?)).await,
             JobKind::LfsSweep => Box::pin(self.sweep_lfs(self.now())).await.map(drop),
+            JobKind::LfsOrphans => Box::pin(self.sweep_lfs_orphans(self.now())).await.map(drop),
             JobKind::PacksSweep => Box::pin(self.sweep_packs(self.now())).await.map(drop),
             JobKind::PacksOrphans => Box::pin(self.sweep_orphan_packs(self.now())).await.map(drop),
             JobKind::ReposPurge => Box::pin(self.purge_repos(self.now())).await.map(drop),
@@ -83,7 +88,12 @@ impl Hub {
 }
 
 fn repo_of(job: &JobRow) -> Result<i64> {
-    let bad = || Error::internal(format!("job {} has the subject {:?}, which is no repository", job.id, job.subject));
+    let bad = || {
+        Error::internal(format!(
+            "job {} has the subject {:?}, which is no repository",
+            job.id, job.subject
+        ))
+    };
     job.subject.parse().map_err(|_| bad())
 }
 

@@ -24,7 +24,17 @@ pub fn run(flags: &SettingFlags, args: &ServeArgs) -> Result<()> {
     settings.extend(args.settings());
     let loaded = config::load(&config::Sources::of_process(flags.config.clone(), settings))?;
     start_log(&loaded.config.log)?;
+    if cfg!(debug_assertions) {
+        arm_crash();
+    }
     super::runtime()?.block_on(serve(&loaded))
+}
+
+/// Lets a test say where this process dies: `STEELYARD_CRASH_AT=point` or `point:n` for the n-th time it gets there.
+fn arm_crash() {
+    let Ok(text) = std::env::var("STEELYARD_CRASH_AT") else { return };
+    let (point, n) = text.split_once(':').unwrap_or((&text, "1"));
+    steelyard_core::fault::arm_crash(point, n.parse().unwrap_or(1));
 }
 
 async fn serve(loaded: &Loaded) -> Result<()> {
