@@ -52,8 +52,12 @@ impl ErrorRecord {
 fn status_and_code(error: &Error) -> (StatusCode, Option<&'static str>) {
     match error {
         // 401 tells a stranger that logging in may help; both carry the code that makes it RepositoryNotFoundError.
-        Error::NotFound(Missing::Repo { anonymous: true }) => (StatusCode::UNAUTHORIZED, Some("RepoNotFound")),
-        Error::NotFound(Missing::Repo { anonymous: false }) => (StatusCode::NOT_FOUND, Some("RepoNotFound")),
+        Error::NotFound(Missing::Repo { anonymous: true }) => {
+            (StatusCode::UNAUTHORIZED, Some("RepoNotFound"))
+        }
+        Error::NotFound(Missing::Repo { anonymous: false }) => {
+            (StatusCode::NOT_FOUND, Some("RepoNotFound"))
+        }
         Error::NotFound(Missing::Revision(_)) => (StatusCode::NOT_FOUND, Some("RevisionNotFound")),
         Error::NotFound(Missing::Entry { .. }) => (StatusCode::NOT_FOUND, Some("EntryNotFound")),
         Error::NotFound(Missing::Other(_)) => (StatusCode::NOT_FOUND, None),
@@ -75,8 +79,11 @@ fn status_and_code(error: &Error) -> (StatusCode, Option<&'static str>) {
 
 /// Header values are latin-1 for the clients: anything beyond printable ASCII becomes `?`.
 pub(crate) fn header_text(text: &str) -> HeaderValue {
-    let ascii: String =
-        text.chars().take(1000).map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).collect();
+    let ascii: String = text
+        .chars()
+        .take(1000)
+        .map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' })
+        .collect();
     HeaderValue::from_str(&ascii).unwrap_or(HeaderValue::from_static("?"))
 }
 
@@ -114,7 +121,9 @@ impl IntoResponse for ApiError {
                 body["url"] = json!(format!("{origin}/{}{repo}", kind.url_prefix()));
             }
             Error::Invalid(Invalid { field, .. }) => body["field"] = json!(field),
-            Error::Moved { from, to, .. } => moved = Some(MovedTo { from: from.to_string(), to: to.to_string() }),
+            Error::Moved { from, to, .. } => {
+                moved = Some(MovedTo { from: from.to_string(), to: to.to_string() })
+            }
             _ => {}
         }
         let mut response = (record.status, headers, axum::Json(body)).into_response();

@@ -24,7 +24,8 @@ impl FromRequestParts<Hub> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, hub: &Hub) -> Result<Self, ApiError> {
         let Some(token) = token_of(&parts.headers)? else { return Ok(Self(Actor::Anonymous)) };
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_string());
+        let peer =
+            parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_string());
         let forwarded = forwarded_for(&parts.headers, hub.settings().trusted_proxies);
         let address = forwarded.or(peer.as_deref()).unwrap_or("unknown");
         let actor = hub.authenticate(&token, address).await?;
@@ -52,7 +53,9 @@ fn token_of(headers: &HeaderMap) -> Result<Option<String>, Error> {
     if !scheme.eq_ignore_ascii_case("basic") {
         return Err(Error::BadCredentials);
     }
-    let decoded = base64::engine::general_purpose::STANDARD.decode(rest.trim()).map_err(|_| Error::BadCredentials)?;
+    let decoded = base64::engine::general_purpose::STANDARD
+        .decode(rest.trim())
+        .map_err(|_| Error::BadCredentials)?;
     let decoded = String::from_utf8(decoded).map_err(|_| Error::BadCredentials)?;
     let (_user, password) = decoded.split_once(':').ok_or(Error::BadCredentials)?;
     Ok(Some(password.to_owned()))
@@ -76,7 +79,8 @@ impl FromRequestParts<Hub> for Target {
     async fn from_request_parts(parts: &mut Parts, _hub: &Hub) -> Result<Self, ApiError> {
         // A name that breaks the rules names no repository: same answer as for one that does not exist.
         let anonymous = !parts.headers.contains_key(header::AUTHORIZATION);
-        Self::parse(parts.uri.path()).ok_or_else(|| Error::NotFound(Missing::Repo { anonymous }).into())
+        Self::parse(parts.uri.path())
+            .ok_or_else(|| Error::NotFound(Missing::Repo { anonymous }).into())
     }
 }
 
@@ -127,7 +131,9 @@ impl Target {
 
 pub(crate) fn decode(text: &str) -> Result<String, Error> {
     let decoded = percent_decode_str(text).decode_utf8();
-    decoded.map(Into::into).map_err(|_| Error::Invalid(Invalid::new("path", "must be percent-encoded UTF-8")))
+    decoded
+        .map(Into::into)
+        .map_err(|_| Error::Invalid(Invalid::new("path", "must be percent-encoded UTF-8")))
 }
 
 /// The query string as pairs. Clients write lists as `k=a&k=b` or `k[]=a&k[]=b`; both are accepted everywhere.
@@ -146,7 +152,11 @@ impl Params {
     /// Reads `application/x-www-form-urlencoded` text.
     pub fn parse(text: &[u8]) -> Self {
         let pairs = form_urlencoded::parse(text);
-        Self(pairs.map(|(key, value)| (key.trim_end_matches("[]").to_owned(), value.into_owned())).collect())
+        Self(
+            pairs
+                .map(|(key, value)| (key.trim_end_matches("[]").to_owned(), value.into_owned()))
+                .collect(),
+        )
     }
 
     /// The first value of a key.
@@ -189,7 +199,8 @@ pub(crate) fn origin_of(headers: &HeaderMap, hub: &Hub) -> String {
     }
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     // A Host with anything but a name and a port could smuggle a path or markup into answers.
-    let is_sound = |host: &&str| host.bytes().all(|b| b.is_ascii_alphanumeric() || b".-:[]_".contains(&b));
+    let is_sound =
+        |host: &&str| host.bytes().all(|b| b.is_ascii_alphanumeric() || b".-:[]_".contains(&b));
     format!("http://{}", host.filter(is_sound).unwrap_or("localhost"))
 }
 
@@ -200,17 +211,39 @@ mod tests {
     #[test]
     fn targets_are_read_from_raw_paths() {
         let cases = [
-            ("/api/models/a/b/tree/refs%2Fpr%2F1/x%2Fy", RepoKind::Model, "a/b", "refs/pr/1", "x/y"),
+            (
+                "/api/models/a/b/tree/refs%2Fpr%2F1/x%2Fy",
+                RepoKind::Model,
+                "a/b",
+                "refs/pr/1",
+                "x/y",
+            ),
             ("/api/datasets/a/b/tree/main", RepoKind::Dataset, "a/b", "main", ""),
-            ("/a/b/resolve/feature%2Fx/d/e%20f.txt", RepoKind::Model, "a/b", "feature/x", "d/e f.txt"),
+            (
+                "/a/b/resolve/feature%2Fx/d/e%20f.txt",
+                RepoKind::Model,
+                "a/b",
+                "feature/x",
+                "d/e f.txt",
+            ),
             ("/datasets/a/b/resolve/refs/pr/12/f", RepoKind::Dataset, "a/b", "refs/pr/12", "f"),
-            ("/spaces/a/b/resolve/refs/convert/parquet/f", RepoKind::Space, "a/b", "refs/convert/parquet", "f"),
+            (
+                "/spaces/a/b/resolve/refs/convert/parquet/f",
+                RepoKind::Space,
+                "a/b",
+                "refs/convert/parquet",
+                "f",
+            ),
             ("/a/b/resolve/refs/heads", RepoKind::Model, "a/b", "refs", "heads"),
         ];
         for (path, kind, id, revision, file) in cases {
             let target = Target::parse(path).unwrap();
             assert_eq!((target.kind, target.id.to_string().as_str()), (kind, id), "{path}");
-            assert_eq!(target.revision_and_path().unwrap(), (revision.to_owned(), file.to_owned()), "{path}");
+            assert_eq!(
+                target.revision_and_path().unwrap(),
+                (revision.to_owned(), file.to_owned()),
+                "{path}"
+            );
         }
         assert_eq!(Target::parse("/a/b.git/info/refs").unwrap().id.to_string(), "a/b");
         assert!(Target::parse("/api/models/gpt2").is_none());

@@ -8,6 +8,7 @@ mod extract;
 pub mod file;
 mod link;
 mod middleware;
+pub mod openapi;
 mod reply;
 mod route;
 pub mod routes;

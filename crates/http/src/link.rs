@@ -7,7 +7,12 @@ use crate::extract::Params;
 
 /// The header of a page that has a next one. Clients request the address as it is, so it is absolute and carries
 /// every parameter of this request.
-pub(crate) fn next_page(origin: &str, path: &str, params: &Params, next: Option<&Cursor>) -> HeaderMap {
+pub(crate) fn next_page(
+    origin: &str,
+    path: &str,
+    params: &Params,
+    next: Option<&Cursor>,
+) -> HeaderMap {
     let mut headers = HeaderMap::new();
     let Some(next) = next else { return headers };
     let mut query = form_urlencoded::Serializer::new(String::new());

@@ -27,7 +27,9 @@ pub(crate) async fn identify(State(hub): State<Hub>, request: Request, next: Nex
     let mut response = next.run(request).instrument(span.clone()).await;
     response.headers_mut().insert(REQUEST_ID, id);
     let (status, elapsed) = (response.status().as_u16(), started.elapsed());
-    span.in_scope(|| tracing::debug!(status, duration_ms = elapsed.as_secs_f64() * 1000.0, "answered"));
+    span.in_scope(|| {
+        tracing::debug!(status, duration_ms = elapsed.as_secs_f64() * 1000.0, "answered")
+    });
     count(&method, &route, status, elapsed.as_secs_f64());
     response
 }
@@ -58,7 +60,8 @@ fn count(method: &Method, route: &str, status: u16, seconds: f64) {
         Method::DELETE => "DELETE",
         _ => "other",
     };
-    let labels = [("method", method.to_owned()), ("route", route.to_owned()), ("status", class.to_owned())];
+    let labels =
+        [("method", method.to_owned()), ("route", route.to_owned()), ("status", class.to_owned())];
     metrics::counter!("steelyard_http_requests_total", &labels).increment(1);
     metrics::histogram!("steelyard_http_request_seconds", &labels[..2]).record(seconds);
 }

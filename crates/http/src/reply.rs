@@ -14,9 +14,10 @@ use crate::ApiError;
 pub(crate) async fn read_body(body: Body, limit: usize) -> Result<Bytes, Error> {
     match Limited::new(body, limit).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => {
-            Err(Error::TooLarge { what: "the request body".to_owned(), limit: format!("{limit} bytes") })
-        }
+        Err(error) if error.is::<LengthLimitError>() => Err(Error::TooLarge {
+            what: "the request body".to_owned(),
+            limit: format!("{limit} bytes"),
+        }),
         Err(error) => Err(Error::invalid("body", format!("could not be read: {error}"))),
     }
 }
@@ -32,7 +33,8 @@ impl<T: DeserializeOwned> FromRequest<Hub> for JsonBody<T> {
     async fn from_request(request: Request, _hub: &Hub) -> Result<Self, ApiError> {
         let body = read_body(request.into_body(), JSON_BODY_BYTES_MAX).await?;
         let text: &[u8] = if body.is_empty() { b"{}" } else { &body };
-        let value = serde_json::from_slice(text).map_err(|error| Error::invalid("body", error.to_string()))?;
+        let value = serde_json::from_slice(text)
+            .map_err(|error| Error::invalid("body", error.to_string()))?;
         Ok(Self(value))
     }
 }

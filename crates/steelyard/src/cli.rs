@@ -46,6 +46,8 @@ pub enum Command {
     Fsck(FsckArgs),
     /// Brings the database's tables up to this release.
     Migrate(MigrateArgs),
+    /// Prints the OpenAPI document of the hub's HTTP interface.
+    Openapi,
 }
 
 /// The flags that say which hub a command works on; the same for all commands.

@@ -12,6 +12,7 @@ pub mod admin;
 pub mod config;
 pub mod fsck;
 pub mod migrate;
+pub mod openapi;
 pub mod serve;
 
 /// Runs the command that the command line names.
@@ -22,6 +23,7 @@ pub fn run(cli: &Cli) -> Result<()> {
         Command::Config(action) => config::run(&cli.settings, action),
         Command::Fsck(args) => fsck::run(&cli.settings, args),
         Command::Migrate(args) => migrate::run(&cli.settings, args),
+        Command::Openapi => openapi::run(),
     }
 }
 

@@ -8,21 +8,38 @@ use steelyard_core::RepoKind;
 use steelyard_service::{Action, Hub};
 
 use crate::extract::{Caller, Target};
+use crate::wire::EmptyResponse;
 use crate::wire::account::WhoAmIResponse;
 use crate::{Access, ApiError, Route};
 
 pub(super) fn add(table: &mut Vec<Route>) {
-    table.push(Route::new(&["GET"], "/api/whoami-v2", Access::User, get(who_am_i)));
-    table.push(Route::new(&["HEAD", "GET", "POST"], "/api/telemetry/{*topic}", Access::Anyone, any(telemetry)));
+    let summary = "Tells who the token belongs to";
+    table.push(
+        Route::new(&["GET"], "/api/whoami-v2", Access::User, summary, get(who_am_i))
+            .gives::<WhoAmIResponse>(),
+    );
+    let (path, summary) =
+        ("/api/telemetry/{*topic}", "Takes clients' usage reports and keeps nothing");
+    table.push(Route::new(&["HEAD", "GET", "POST"], path, Access::Anyone, summary, any(telemetry)));
     for kind in RepoKind::ALL {
         let base = format!("/api/{}/{{ns}}/{{name}}/auth-check", kind.plural());
-        table.push(Route::new(&["GET"], base.clone(), Access::Repo(Action::ReadContent), get(check_read)));
-        let write = format!("{base}/write");
-        table.push(Route::new(&["GET"], write, Access::Repo(Action::WriteContent), get(check_write)));
+        let (read, write) = (Access::Repo(Action::ReadContent), Access::Repo(Action::WriteContent));
+        let summary = "Succeeds if the caller may read the files";
+        table.push(
+            Route::new(&["GET"], base.clone(), read, summary, get(check_read))
+                .gives::<EmptyResponse>(),
+        );
+        let (path, summary) = (format!("{base}/write"), "Succeeds if the caller may write");
+        table.push(
+            Route::new(&["GET"], path, write, summary, get(check_write)).gives::<EmptyResponse>(),
+        );
     }
 }
 
-async fn who_am_i(State(hub): State<Hub>, Caller(actor): Caller) -> Result<Json<WhoAmIResponse>, ApiError> {
+async fn who_am_i(
+    State(hub): State<Hub>,
+    Caller(actor): Caller,
+) -> Result<Json<WhoAmIResponse>, ApiError> {
     Ok(Json(hub.who_am_i(&actor).await?.into()))
 }
 

@@ -9,35 +9,52 @@ use axum::routing::post;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use serde::Deserialize;
-use serde_json::json;
+use steelyard_card::Issue;
 use steelyard_core::limits::{CARD_BYTES_MAX, COMMIT_OPERATIONS_MAX, PREUPLOAD_FILES_MAX};
 use steelyard_core::{RepoKind, RepoPath, Sha256};
-use steelyard_service::commits::{CommitRequest, Operation, PreuploadFile, PreuploadQuery, UploadMode};
+use steelyard_service::commits::{
+    CommitRequest, Operation, PreuploadFile, PreuploadQuery, UploadMode,
+};
 use steelyard_service::{Action, Error, Hub};
 
 use crate::extract::{Caller, Origin, Params, Target};
+use crate::openapi::Parameter;
 use crate::reply::{JsonBody, read_body};
-use crate::wire::commit::{CommitLine, CommitResponse, PreuploadFileResponse, PreuploadRequest, PreuploadResponse};
+use crate::wire::commit::{
+    CommitLine, CommitResponse, IssueResponse, PreuploadFileResponse, PreuploadRequest,
+    PreuploadResponse, ValidateRequest, ValidateResponse,
+};
 use crate::{Access, ApiError, Route};
 
 pub(super) fn add(table: &mut Vec<Route>) {
-    table.push(Route::new(&["POST"], "/api/validate-yaml", Access::Anyone, post(validate_yaml)));
+    let (path, summary) = ("/api/validate-yaml", "Checks the metadata of a README.md");
+    let validate =
+        Route::new(&["POST"], path, Access::Anyone, summary, post(validate_yaml)).fails(&[413]);
+    table.push(validate.takes::<ValidateRequest>().gives::<ValidateResponse>());
     // With create_pr=1 the service asks for less: ProposeChange.
     let write = Access::Repo(Action::WriteContent);
     for kind in RepoKind::ALL {
         let base = format!("/api/{}/{{ns}}/{{name}}", kind.plural());
-        table.push(Route::new(&["POST"], format!("{base}/preupload/{{*rest}}"), write, post(preupload)));
-        table.push(Route::new(&["POST"], format!("{base}/commit/{{*rest}}"), write, post(commit)));
+        let (path, summary) =
+            (format!("{base}/preupload/{{*rest}}"), "Tells which files go to git and which to LFS");
+        let preupload = Route::new(&["POST"], path, write, summary, post(preupload))
+            .rest("{revision}")
+            .query(QUERY);
+        table
+            .push(preupload.takes::<PreuploadRequest>().gives::<PreuploadResponse>().fails(&[413]));
+        let (path, summary) =
+            (format!("{base}/commit/{{*rest}}"), "Commits operations, one line of NDJSON each");
+        let commit = Route::new(&["POST"], path, write, summary, post(commit))
+            .rest("{revision}")
+            .query(QUERY);
+        let commit =
+            commit.takes_as::<CommitLine>("application/x-ndjson").gives::<CommitResponse>();
+        table.push(commit.fails(&[409, 412, 413, 501]));
     }
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ValidateRequest {
-    content: String,
-    repo_type: Option<String>,
-}
+const QUERY: &[Parameter] =
+    &[Parameter::flag("create_pr", "Propose the change in a pull request; asks for less.")];
 
 /// Always JSON with status 200 or 400, even when there is nothing to say: clients parse the body before they look at
 /// the status. `RepoCard.validate` asks for text.
@@ -52,11 +69,16 @@ async fn validate_yaml(
     let kind = RepoKind::parse(request.repo_type.as_deref().unwrap_or("model"))?;
     let report = steelyard_card::validate(kind, &request.content);
     let status = if report.is_valid() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
-    let wants_text = headers.get(header::ACCEPT).is_some_and(|accept| accept.as_bytes().starts_with(b"text/plain"));
+    let wants_text = headers
+        .get(header::ACCEPT)
+        .is_some_and(|accept| accept.as_bytes().starts_with(b"text/plain"));
     if wants_text {
         return Ok((status, report.to_text()).into_response());
     }
-    Ok((status, Json(json!({"errors": report.errors, "warnings": report.warnings}))).into_response())
+    let issues = |issues: Vec<Issue>| issues.into_iter().map(IssueResponse::from).collect();
+    let response =
+        ValidateResponse { errors: issues(report.errors), warnings: issues(report.warnings) };
+    Ok((status, Json(response)).into_response())
 }
 
 async fn preupload(
@@ -75,7 +97,9 @@ async fn preupload(
     let mut files = Vec::with_capacity(request.files.len());
     for file in request.files {
         let path = RepoPath::parse(&file.path)?;
-        let sample = STANDARD.decode(&file.sample).map_err(|_| Error::invalid("sample", "must be base64"))?;
+        let sample = STANDARD
+            .decode(&file.sample)
+            .map_err(|_| Error::invalid("sample", "must be base64"))?;
         files.push(PreuploadFile { path: path.as_str().to_owned(), size: file.size, sample });
     }
     let query = PreuploadQuery {
@@ -107,7 +131,10 @@ async fn commit(
     // Permission before the body: a stranger cannot make us hold a whole commit.
     let repo = hub.authorize_commit(&actor, target.kind, &target.id, &revision, create_pr).await?;
     if params.flag("hot_reload") {
-        return Err(Error::NotImplemented("this hub does not run spaces, so it cannot reload one".to_owned()).into());
+        return Err(Error::NotImplemented(
+            "this hub does not run spaces, so it cannot reload one".to_owned(),
+        )
+        .into());
     }
     let body = read_body(body, hub.settings().limits.commit_body_bytes_max).await?;
     let request = parse_commit(&body, create_pr)?;
@@ -130,7 +157,8 @@ pub fn parse_commit(body: &Bytes, create_pr: bool) -> Result<CommitRequest, Erro
             continue;
         }
         let bad = |rule: String| Error::invalid("body", format!("line {}: {rule}", index + 1));
-        let line: CommitLine = serde_json::from_slice(line).map_err(|error| bad(error.to_string()))?;
+        let line: CommitLine =
+            serde_json::from_slice(line).map_err(|error| bad(error.to_string()))?;
         match (line, &mut request) {
             (CommitLine::Header(header), None) => {
                 request = Some(CommitRequest {
@@ -141,11 +169,15 @@ pub fn parse_commit(body: &Bytes, create_pr: bool) -> Result<CommitRequest, Erro
                     create_pr,
                 });
             }
-            (CommitLine::Header(_), Some(_)) => return Err(bad("there may be only one header".to_owned())),
+            (CommitLine::Header(_), Some(_)) => {
+                return Err(bad("there may be only one header".to_owned()));
+            }
             (_, None) => return Err(bad("the first line must be the header".to_owned())),
             (line, Some(request)) => {
                 if request.operations.len() >= COMMIT_OPERATIONS_MAX {
-                    let limit = format!("{COMMIT_OPERATIONS_MAX} operations; split it into several commits");
+                    let limit = format!(
+                        "{COMMIT_OPERATIONS_MAX} operations; split it into several commits"
+                    );
                     return Err(Error::TooLarge { what: "the commit".to_owned(), limit });
                 }
                 request.operations.push(operation(line).map_err(|error| match error {
@@ -162,11 +194,13 @@ fn operation(line: CommitLine) -> Result<Operation, Error> {
     Ok(match line {
         CommitLine::File(file) => {
             let content = match file.encoding.as_deref() {
-                Some("base64") => STANDARD
-                    .decode(&file.content)
-                    .map_err(|_| Error::invalid("content", format!("of \"{}\" must be base64", file.path)))?,
+                Some("base64") => STANDARD.decode(&file.content).map_err(|_| {
+                    Error::invalid("content", format!("of \"{}\" must be base64", file.path))
+                })?,
                 None | Some("utf-8") => file.content.into_bytes(),
-                Some(_) => return Err(Error::invalid("encoding", "must be \"base64\" or \"utf-8\"")),
+                Some(_) => {
+                    return Err(Error::invalid("encoding", "must be \"base64\" or \"utf-8\""));
+                }
             };
             Operation::File { path: RepoPath::parse(&file.path)?, content: Bytes::from(content) }
         }
@@ -211,12 +245,23 @@ mod tests {
         let header = "{\"key\":\"header\",\"value\":{\"summary\":\"s\"}}\n";
         for (text, expected) in [
             (String::new(), "must start with a header"),
-            ("{\"key\":\"deletedFile\",\"value\":{\"path\":\"a\"}}".to_owned(), "line 1: the first line"),
+            (
+                "{\"key\":\"deletedFile\",\"value\":{\"path\":\"a\"}}".to_owned(),
+                "line 1: the first line",
+            ),
             (format!("{header}{header}"), "line 2: there may be only one header"),
             (format!("{header}nonsense"), "line 2"),
-            (format!("{header}{{\"key\":\"deletedFile\",\"value\":{{\"path\":\"../x\"}}}}"), "line 2: invalid path"),
+            (
+                format!("{header}{{\"key\":\"deletedFile\",\"value\":{{\"path\":\"../x\"}}}}"),
+                "line 2: invalid path",
+            ),
             (format!("{header}{{\"key\":\"copyFile\",\"value\":{{}}}}"), "line 2: unknown variant"),
-            (format!("{header}{{\"key\":\"file\",\"value\":{{\"path\":\"a\",\"content\":\"?\",\"encoding\":\"base64\"}}}}"), "must be base64"),
+            (
+                format!(
+                    "{header}{{\"key\":\"file\",\"value\":{{\"path\":\"a\",\"content\":\"?\",\"encoding\":\"base64\"}}}}"
+                ),
+                "must be base64",
+            ),
         ] {
             let error = parse(&text).unwrap_err().to_string();
             assert!(error.contains(expected), "{text}: {error}");

@@ -20,9 +20,19 @@ pub(super) fn add(table: &mut Vec<Route>) {
     let read = Access::Repo(Action::ReadContent);
     for kind in RepoKind::ALL {
         let base = format!("/{}{{ns}}/{{name}}", kind.url_prefix());
-        table.push(Route::new(&["GET", "HEAD"], format!("{base}/resolve/{{*rest}}"), read, get(resolve)));
-        table.push(Route::new(&["GET", "HEAD"], format!("{base}/raw/{{*rest}}"), read, get(raw)));
+        let (path, summary) =
+            (format!("{base}/resolve/{{*rest}}"), "Gives a file's content, whole or a range of it");
+        table.push(file(Route::new(&["GET", "HEAD"], path, read, summary, get(resolve))));
+        let (path, summary) = (
+            format!("{base}/raw/{{*rest}}"),
+            "Gives the bytes git holds: of a large file, its pointer",
+        );
+        table.push(file(Route::new(&["GET", "HEAD"], path, read, summary, get(raw))));
     }
+}
+
+fn file(route: Route) -> Route {
+    route.rest("{revision}/{path}").carries(None, Some("application/octet-stream"))
 }
 
 /// The file as its author meant it: large files come from the object store.
@@ -38,15 +48,19 @@ async fn resolve(
 ) -> Result<Response, ApiError> {
     let (revision, path) = target.revision_and_path()?;
     let parsed = Revision::parse(&revision)?;
-    let snapshot = hub.snapshot(&actor, target.kind, &target.id, &parsed, Action::ReadContent).await?;
+    let snapshot =
+        hub.snapshot(&actor, target.kind, &target.id, &parsed, Action::ReadContent).await?;
     let entry = snapshot.get_file(&path)?;
     let immutable = matches!(parsed, Revision::Commit(_));
     match snapshot.content(&entry)? {
         Content::Regular(bytes) => {
-            let reply = reply_for(&snapshot, &entry, bytes.len() as u64, entry.oid.to_string(), immutable);
+            let reply =
+                reply_for(&snapshot, &entry, bytes.len() as u64, entry.oid.to_string(), immutable);
             Ok(respond_bytes(&method, &headers, reply, bytes))
         }
-        Content::Large(lfs) => large(&hub, &snapshot, &entry, lfs, immutable, &method, &headers).await,
+        Content::Large(lfs) => {
+            large(&hub, &snapshot, &entry, lfs, immutable, &method, &headers).await
+        }
     }
 }
 
@@ -73,7 +87,10 @@ async fn large(
         headers.insert(header::LOCATION, location);
         return Ok((StatusCode::FOUND, headers).into_response());
     }
-    respond_stream(method, headers, reply, |range| async move { hub.open_content(&lfs.sha256, range).await }).await
+    respond_stream(method, headers, reply, |range| async move {
+        hub.open_content(&lfs.sha256, range).await
+    })
+    .await
 }
 
 /// The bytes git holds: for a large file, its pointer.
@@ -86,13 +103,17 @@ async fn raw(
 ) -> Result<Response, ApiError> {
     let (revision, path) = target.revision_and_path()?;
     let parsed = Revision::parse(&revision)?;
-    let snapshot = hub.snapshot(&actor, target.kind, &target.id, &parsed, Action::ReadContent).await?;
+    let snapshot =
+        hub.snapshot(&actor, target.kind, &target.id, &parsed, Action::ReadContent).await?;
     let entry = snapshot.get_file(&path)?;
     let bytes = snapshot.blob(entry.oid)?;
     let immutable = matches!(parsed, Revision::Commit(_));
-    let mut reply = reply_for(&snapshot, &entry, bytes.len() as u64, entry.oid.to_string(), immutable);
+    let mut reply =
+        reply_for(&snapshot, &entry, bytes.len() as u64, entry.oid.to_string(), immutable);
     if matches!(entry.kind, EntryKind::File { lfs: Some(_), .. }) {
-        reply.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+        reply
+            .headers
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     }
     Ok(respond_bytes(&method, &headers, reply, bytes))
 }

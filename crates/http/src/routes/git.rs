@@ -20,6 +20,7 @@ use steelyard_service::{Action, Error, Hub};
 
 use crate::error::ERROR_MESSAGE;
 use crate::extract::{Caller, Params, Target};
+use crate::openapi::Parameter;
 use crate::{Access, ApiError, Route};
 
 /// How the hub calls itself towards git.
@@ -31,21 +32,33 @@ pub(super) fn add(table: &mut Vec<Route>) {
     let (read, write) = (Access::Repo(Action::ReadContent), Access::Repo(Action::WriteContent));
     for kind in RepoKind::ALL {
         let base = format!("/{}{{ns}}/{{name}}", kind.url_prefix());
-        table.push(Route::new(&["GET"], format!("{base}/info/refs"), read, get(info_refs)));
-        table.push(Route::new(
+        let (path, summary) = (format!("{base}/info/refs"), "Begins a clone, a fetch or a push");
+        let refs = Route::new(&["GET"], path, read, summary, get(info_refs))
+            .query(REFS_QUERY)
+            .fails(&[501]);
+        table.push(refs.carries(None, Some("application/x-git-upload-pack-advertisement")));
+        let path = format!("{base}/{UPLOAD_PACK}");
+        let fetch = Route::new(
             &["POST"],
-            format!("{base}/{UPLOAD_PACK}"),
+            path,
             read,
+            "Gives refs and objects to git",
             post(fetch::upload_pack),
-        ));
-        table.push(Route::new(
-            &["POST"],
-            format!("{base}/{RECEIVE_PACK}"),
-            write,
-            post(push::receive_pack),
-        ));
+        );
+        let types =
+            ("application/x-git-upload-pack-request", "application/x-git-upload-pack-result");
+        table.push(fetch.carries(Some(types.0), Some(types.1)).fails(&[413, 501]));
+        let path = format!("{base}/{RECEIVE_PACK}");
+        let push =
+            Route::new(&["POST"], path, write, "Takes a push from git", post(push::receive_pack));
+        let types =
+            ("application/x-git-receive-pack-request", "application/x-git-receive-pack-result");
+        table.push(push.carries(Some(types.0), Some(types.1)).fails(&[413, 501]));
     }
 }
+
+const REFS_QUERY: &[Parameter] =
+    &[Parameter::text("service", "`git-upload-pack` or `git-receive-pack`.")];
 
 /// The version of the protocol that a client asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,7 +11,10 @@ use steelyard_service::revisions::Snapshot;
 use steelyard_service::{Action, Error, Hub};
 
 use crate::extract::{Caller, Origin, Params, Target};
-use crate::wire::info::{default_names, expand_names, record_field, siblings};
+use crate::openapi::{CURSOR, LIMIT, Parameter};
+use crate::wire::info::{
+    RepoInfoResponse, StorageResponse, default_names, expand_names, record_field, siblings,
+};
 use crate::{Access, ApiError, Route, link};
 
 /// Most files that `siblings` lists.
@@ -21,15 +24,54 @@ pub(super) fn add(table: &mut Vec<Route>) {
     for kind in RepoKind::ALL {
         let base = format!("/api/{}", kind.plural());
         let read = Access::Repo(Action::ReadRepo);
-        table.push(Route::new(&["GET"], format!("{base}/{{ns}}/{{name}}"), read, get(head_info)));
-        table.push(Route::new(&["GET"], format!("{base}/{{ns}}/{{name}}/revision/{{*rest}}"), read, get(info)));
+        let (path, summary) =
+            (format!("{base}/{{ns}}/{{name}}"), "Describes a repository at its default branch");
+        let head = Route::new(&["GET"], path, read, summary, get(head_info)).query(INFO_QUERY);
+        table.push(head.gives::<RepoInfoResponse>());
+        let (path, summary) = (
+            format!("{base}/{{ns}}/{{name}}/revision/{{*rest}}"),
+            "Describes a repository at a revision",
+        );
+        let info = Route::new(&["GET"], path, read, summary, get(info))
+            .rest("{revision}")
+            .query(INFO_QUERY);
+        table.push(info.gives::<RepoInfoResponse>());
         let handler = move |hub, caller, origin, params| list(kind, hub, caller, origin, params);
-        table.push(Route::new(&["GET"], base, Access::Anyone, get(handler)));
+        let summary = "Lists the repositories the caller may see";
+        let list =
+            Route::new(&["GET"], base, Access::Anyone, summary, get(handler)).query(LIST_QUERY);
+        table.push(list.gives::<Vec<RepoInfoResponse>>().fails(&[501]));
     }
-    table.push(Route::new(&["GET"], "/api/settings/repositories", Access::User, get(own_storage)));
+    let (path, summary) =
+        ("/api/settings/repositories", "Lists the caller's repositories and their sizes");
+    let own = Route::new(&["GET"], path, Access::User, summary, get(own_storage)).query(&[CURSOR]);
+    table.push(own.gives::<Vec<StorageResponse>>());
     let path = "/api/organizations/{ns}/settings/repositories";
-    table.push(Route::new(&["GET"], path, Access::User, get(org_storage)));
+    let summary = "Lists an organisation's repositories and their sizes";
+    let org = Route::new(&["GET"], path, Access::User, summary, get(org_storage)).query(&[CURSOR]);
+    table.push(org.gives::<Vec<StorageResponse>>());
 }
+
+const EXPAND: Parameter =
+    Parameter::list("expand", "Only these fields; an unknown name is refused with the known ones.");
+const INFO_QUERY: &[Parameter] = &[
+    EXPAND,
+    Parameter::flag(
+        "blobs",
+        "Sizes and ids of the files in `siblings`, and what their pointers say.",
+    ),
+];
+const LIST_QUERY: &[Parameter] = &[
+    Parameter::text("author", "Only repositories of this user or organisation."),
+    Parameter::list("search", "Only names that contain every one of these texts."),
+    Parameter::text("sort", "`createdAt` (the default) or `lastModified`; newest first."),
+    Parameter::flag("full", "With author, commit, files and more."),
+    Parameter::flag("config", "With the facts of config.json."),
+    Parameter::flag("cardData", "With the metadata of README.md."),
+    EXPAND,
+    LIMIT,
+    CURSOR,
+];
 
 async fn head_info(
     State(hub): State<Hub>,
@@ -50,7 +92,8 @@ async fn info(
     params: Params,
 ) -> Result<Json<Value>, ApiError> {
     let revision = Revision::parse(&target.tail()?)?;
-    let snapshot = hub.snapshot(&actor, target.kind, &target.id, &revision, Action::ReadRepo).await?;
+    let snapshot =
+        hub.snapshot(&actor, target.kind, &target.id, &revision, Action::ReadRepo).await?;
     let names = wanted_names(target.kind, &params)?;
     let row = snapshot.repo.clone();
     Ok(Json(describe(&hub, &row, Some(&snapshot), names, params.flag("blobs")).await?))
@@ -71,7 +114,8 @@ fn wanted_names(kind: RepoKind, params: &Params) -> Result<Option<Vec<&'static s
         }
         let Some(found) = known.iter().find(|known| *known == name) else {
             let list: Vec<String> = known.iter().map(|name| format!("\"{name}\"")).collect();
-            let text = format!("Invalid option: expected one of {} at expand[{index}]", list.join("|"));
+            let text =
+                format!("Invalid option: expected one of {} at expand[{index}]", list.join("|"));
             return Err(Error::Invalid(steelyard_core::Invalid::new("expand", text)));
         };
         names.push(*found);
@@ -103,7 +147,9 @@ async fn describe(
             ("usedStorage", _) => Some(json!(hub.used_storage(row).await?)),
             ("gguf", Some(snapshot)) => hub.gguf_header(snapshot).await?,
             ("safetensors", Some(snapshot)) => hub.safetensors_parameters(snapshot).await?,
-            ("lastModified", Some(snapshot)) if !snapshot.is_head => Some(json!(snapshot.commit_info()?.date)),
+            ("lastModified", Some(snapshot)) if !snapshot.is_head => {
+                Some(json!(snapshot.commit_info()?.date))
+            }
             _ => record_field(row, &facts, name),
         };
         if let Some(value) = value {
@@ -137,17 +183,34 @@ async fn list(
     params: Params,
 ) -> Result<(HeaderMap, Json<Vec<Value>>), ApiError> {
     let answered = [
-        "author", "search", "sort", "direction", "limit", "cursor", "full", "expand", "config", "cardData", "private",
+        "author",
+        "search",
+        "sort",
+        "direction",
+        "limit",
+        "cursor",
+        "full",
+        "expand",
+        "config",
+        "cardData",
+        "private",
     ];
-    if let Some((field, _)) = params.pairs().iter().find(|(key, _)| !answered.contains(&key.as_str())) {
-        let text = format!("this hub cannot filter listings by \"{field}\" yet; use author, search and sort");
+    if let Some((field, _)) =
+        params.pairs().iter().find(|(key, _)| !answered.contains(&key.as_str()))
+    {
+        let text = format!(
+            "this hub cannot filter listings by \"{field}\" yet; use author, search and sort"
+        );
         return Err(Error::NotImplemented(text).into());
     }
     let sort = match params.get("sort") {
         None | Some("createdAt" | "created_at") => RepoSort::CreatedAt,
         Some("lastModified" | "last_modified") => RepoSort::LastModified,
         Some(other) => {
-            return Err(Error::NotImplemented(format!("this hub cannot sort listings by \"{other}\" yet")).into());
+            return Err(Error::NotImplemented(format!(
+                "this hub cannot sort listings by \"{other}\" yet"
+            ))
+            .into());
         }
     };
     let query = ListQuery {
@@ -190,7 +253,8 @@ async fn list_item(
         }
     }
     wanted.retain(|name| expand_names(row.kind).contains(name));
-    let needs_commit = ["sha", "siblings", "safetensors", "gguf"].iter().any(|name| wanted.contains(name));
+    let needs_commit =
+        ["sha", "siblings", "safetensors", "gguf"].iter().any(|name| wanted.contains(name));
     if needs_commit {
         let snapshot = hub.head(row.clone()).await?;
         return describe(hub, &row, snapshot.as_ref(), Some(wanted), false).await;
@@ -221,7 +285,7 @@ async fn own_storage(
     Caller(actor): Caller,
     Origin(origin): Origin,
     params: Params,
-) -> Result<(HeaderMap, Json<Vec<Value>>), ApiError> {
+) -> Result<(HeaderMap, Json<Vec<StorageResponse>>), ApiError> {
     storage(&hub, &actor, None, &origin, "/api/settings/repositories", &params).await
 }
 
@@ -231,7 +295,7 @@ async fn org_storage(
     Origin(origin): Origin,
     axum::extract::Path(namespace): axum::extract::Path<String>,
     params: Params,
-) -> Result<(HeaderMap, Json<Vec<Value>>), ApiError> {
+) -> Result<(HeaderMap, Json<Vec<StorageResponse>>), ApiError> {
     let name = Namespace::parse(&namespace)?;
     let path = format!("/api/organizations/{name}/settings/repositories");
     storage(&hub, &actor, Some(&name), &origin, &path, &params).await
@@ -244,16 +308,8 @@ async fn storage(
     origin: &str,
     path: &str,
     params: &Params,
-) -> Result<(HeaderMap, Json<Vec<Value>>), ApiError> {
+) -> Result<(HeaderMap, Json<Vec<StorageResponse>>), ApiError> {
     let page = hub.list_storage(actor, namespace, link::cursor(params)?).await?;
-    let items = page.items.iter().map(|entry| {
-        json!({
-            "id": entry.row.repo.to_string(),
-            "type": entry.row.kind.as_str(),
-            "updatedAt": entry.row.last_modified,
-            "visibility": entry.row.visibility.as_str(),
-            "storage": entry.bytes,
-        })
-    });
+    let items = page.items.iter().map(StorageResponse::from);
     Ok((link::next_page(origin, path, params, page.next.as_ref()), Json(items.collect())))
 }

@@ -15,10 +15,17 @@ use serde::Serialize;
 use steelyard_core::{RepoKind, Timestamp};
 use steelyard_service::{Action, Error, Hub};
 
-use crate::wire::lfs::LfsErrorResponse;
+use crate::openapi::{CURSOR, LIMIT, Parameter};
+use crate::wire::EmptyResponse;
+use crate::wire::lfs::{
+    BatchRequest, BatchResponse, CompleteRequest, CreateLockRequest, LfsErrorResponse,
+    LfsFileResponse, LfsFilesBatchRequest, LfsFilesDeletedResponse, LocksResponse, OneLockResponse,
+    UnlockRequest, VerifyLocksRequest, VerifyLocksResponse, VerifyRequest,
+};
 use crate::{Access, Route};
 
-const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/vnd.git-lfs+json");
+const LFS_JSON: &str = "application/vnd.git-lfs+json";
+const MEDIA_TYPE: HeaderValue = HeaderValue::from_static(LFS_JSON);
 const LFS_AUTHENTICATE: HeaderName = HeaderName::from_static("lfs-authenticate");
 /// Longest error body that is rewritten, in bytes; ours are a line.
 const ERROR_BYTES_MAX: usize = 64 * 1024;
@@ -27,29 +34,78 @@ pub(super) fn add(table: &mut Vec<Route>) {
     let (read, write) = (Access::Repo(Action::ReadContent), Access::Repo(Action::WriteContent));
     for kind in RepoKind::ALL {
         let base = format!("/{}{{ns}}/{{name}}/info/lfs", kind.url_prefix());
-        let mut lfs = |methods, path: &str, access, handler: MethodRouter<Hub>| {
-            table.push(Route::new(methods, format!("{base}/{path}"), access, speaks_lfs(handler)));
+        let lfs = |methods, path: &str, access, summary, handler: MethodRouter<Hub>| {
+            Route::new(methods, format!("{base}/{path}"), access, summary, speaks_lfs(handler))
         };
+        let summary = "Tells where to upload or download objects; uploads ask for write access";
         // Uploads ask for more; the handler decides by the operation in the body.
-        lfs(&["POST"], "objects/batch", read, post(batch::batch));
-        lfs(&["GET"], "locks", read, get(locks::list));
-        lfs(&["POST"], "locks", write, post(locks::create));
-        lfs(&["POST"], "locks/verify", write, post(locks::verify));
-        lfs(&["POST"], "locks/{id}/unlock", write, post(locks::unlock));
+        let batch = lfs(&["POST"], "objects/batch", read, summary, post(batch::batch));
+        table.push(
+            batch
+                .takes_as::<BatchRequest>(LFS_JSON)
+                .gives_as::<BatchResponse>(LFS_JSON)
+                .fails(&[409, 413]),
+        );
+        let list = lfs(&["GET"], "locks", read, "Lists locks", get(locks::list)).query(LOCKS_QUERY);
+        table.push(list.gives_as::<LocksResponse>(LFS_JSON));
+        let create = lfs(&["POST"], "locks", write, "Locks a path", post(locks::create));
+        table.push(
+            create
+                .takes_as::<CreateLockRequest>(LFS_JSON)
+                .gives_as::<OneLockResponse>(LFS_JSON)
+                .fails(&[409]),
+        );
+        let summary = "Lists locks by whose they are, before a push";
+        let verify = lfs(&["POST"], "locks/verify", write, summary, post(locks::verify));
+        table.push(
+            verify
+                .takes_as::<VerifyLocksRequest>(LFS_JSON)
+                .gives_as::<VerifyLocksResponse>(LFS_JSON),
+        );
+        let unlock =
+            lfs(&["POST"], "locks/{id}/unlock", write, "Releases a lock", post(locks::unlock));
+        table
+            .push(unlock.takes_as::<UnlockRequest>(LFS_JSON).gives_as::<OneLockResponse>(LFS_JSON));
 
         let base = format!("/api/{}/{{ns}}/{{name}}/lfs-files", kind.plural());
-        table.push(Route::new(&["GET"], base.clone(), write, get(files::list)));
+        let list =
+            Route::new(&["GET"], base.clone(), write, "Lists the large files", get(files::list));
+        table.push(list.query(&[LIMIT, CURSOR]).gives::<Vec<LfsFileResponse>>());
         let administer = Access::Repo(Action::AdministerRepo);
-        table.push(Route::new(&["POST"], format!("{base}/batch"), administer, post(files::delete)));
+        let (path, summary) = (format!("{base}/batch"), "Deletes large files; their commits stay");
+        let delete =
+            Route::new(&["POST"], path, administer, summary, post(files::delete)).fails(&[501]);
+        table.push(delete.takes::<LfsFilesBatchRequest>().gives::<LfsFilesDeletedResponse>());
     }
-    let mut signed = |methods, path: &str, handler: MethodRouter<Hub>| {
-        table.push(Route::new(methods, path, Access::Signed, speaks_lfs(handler)));
+    add_signed(table);
+}
+
+const LOCKS_QUERY: &[Parameter] = &[
+    Parameter::text("path", "Only this path's."),
+    Parameter::text("id", "Only this one."),
+    LIMIT,
+    CURSOR,
+];
+
+fn add_signed(table: &mut Vec<Route>) {
+    let signed = |methods, path: &str, summary, handler: MethodRouter<Hub>| {
+        Route::new(methods, path, Access::Signed, summary, speaks_lfs(handler))
     };
-    signed(&["PUT"], "/lfs/upload/{id}", put(transfer::upload));
-    signed(&["PUT"], "/lfs/upload/{id}/part/{number}", put(transfer::upload_part));
-    signed(&["POST"], "/lfs/upload/{id}/complete", post(transfer::complete));
-    signed(&["POST"], "/lfs/upload/{id}/verify", post(transfer::verify));
-    signed(&["GET"], "/lfs/object/{repo}/{sha256}", get(transfer::download));
+    let bytes = Some("application/octet-stream");
+    let whole = signed(&["PUT"], "/lfs/upload/{id}", "Takes a large file", put(transfer::upload));
+    table.push(whole.carries(bytes, None).fails(&[413]));
+    let path = "/lfs/upload/{id}/part/{number}";
+    let part = signed(&["PUT"], path, "Takes one part of a large file", put(transfer::upload_part));
+    table.push(part.carries(bytes, None).fails(&[413]));
+    let (path, summary) = ("/lfs/upload/{id}/complete", "Puts the parts of a large file together");
+    let complete = signed(&["POST"], path, summary, post(transfer::complete));
+    table.push(complete.takes::<CompleteRequest>().gives_as::<EmptyResponse>(LFS_JSON));
+    let (path, summary) = ("/lfs/upload/{id}/verify", "Makes sure that a large file has arrived");
+    let verify = signed(&["POST"], path, summary, post(transfer::verify));
+    table.push(verify.takes_as::<VerifyRequest>(LFS_JSON).gives_as::<EmptyResponse>(LFS_JSON));
+    let (path, summary) =
+        ("/lfs/object/{repo}/{sha256}", "Gives a large file, whole or a range of it");
+    table.push(signed(&["GET"], path, summary, get(transfer::download)).carries(None, bytes));
 }
 
 fn speaks_lfs(handler: MethodRouter<Hub>) -> MethodRouter<Hub> {
@@ -58,7 +114,8 @@ fn speaks_lfs(handler: MethodRouter<Hub>) -> MethodRouter<Hub> {
 
 /// Turns the body of an error into git-lfs's form; status and headers are the hub's usual ones.
 async fn as_lfs(request: Request, next: Next) -> Response {
-    let id = request.headers().get("x-request-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
+    let id =
+        request.headers().get("x-request-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
     let response = next.run(request).await;
     let status = response.status();
     let is_error = status.is_client_error() || status.is_server_error();
@@ -68,17 +125,25 @@ async fn as_lfs(request: Request, next: Next) -> Response {
         return response;
     }
     let (mut parts, body) = response.into_parts();
-    let body = Limited::new(body, ERROR_BYTES_MAX).collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    let body = Limited::new(body, ERROR_BYTES_MAX)
+        .collect()
+        .await
+        .map(|body| body.to_bytes())
+        .unwrap_or_default();
     let message = serde_json::from_slice(&body).ok().and_then(|body: serde_json::Value| {
         body.get("error").and_then(|text| text.as_str()).map(str::to_owned)
     });
-    let message = message.unwrap_or_else(|| status.canonical_reason().unwrap_or("error").to_owned());
+    let message =
+        message.unwrap_or_else(|| status.canonical_reason().unwrap_or("error").to_owned());
     parts.headers.remove(header::CONTENT_LENGTH);
     parts.headers.insert(header::CONTENT_TYPE, MEDIA_TYPE);
     if status == StatusCode::UNAUTHORIZED {
-        parts.headers.insert(LFS_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"Steelyard\""));
+        parts
+            .headers
+            .insert(LFS_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"Steelyard\""));
     }
-    let body = serde_json::to_vec(&LfsErrorResponse { message, request_id: id }).unwrap_or_default();
+    let body =
+        serde_json::to_vec(&LfsErrorResponse { message, request_id: id }).unwrap_or_default();
     Response::from_parts(parts, body.into())
 }
 

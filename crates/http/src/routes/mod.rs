@@ -12,17 +12,38 @@ mod tree;
 
 use crate::Route;
 
+/// The parts of the interface, and what each is for.
+pub const TAGS: &[(&str, &str)] = &[
+    ("Accounts", "Who am I, may I, and what clients report by themselves."),
+    ("Repositories", "Create, find, describe, configure, move, copy and delete."),
+    ("Commits", "Upload files without git."),
+    ("Files", "List files and read their contents."),
+    ("History", "Branches, tags, commits."),
+    ("Large files", "git-lfs, and the lists of large files."),
+    ("git", "git's smart HTTP protocol."),
+];
+
+type Part = (&'static str, fn(&mut Vec<Route>));
+
+const PARTS: &[Part] = &[
+    ("Accounts", account::add),
+    ("Repositories", repo::add),
+    ("Repositories", info::add),
+    ("Commits", commit::add),
+    ("Files", tree::add),
+    ("Files", content::add),
+    ("History", refs::add),
+    ("Large files", lfs::add),
+    ("git", git::add),
+];
+
 /// All routes.
 pub fn table() -> Vec<Route> {
     let mut table = Vec::new();
-    account::add(&mut table);
-    commit::add(&mut table);
-    content::add(&mut table);
-    git::add(&mut table);
-    info::add(&mut table);
-    lfs::add(&mut table);
-    refs::add(&mut table);
-    repo::add(&mut table);
-    tree::add(&mut table);
+    for (tag, add) in PARTS {
+        let before = table.len();
+        add(&mut table);
+        table[before..].iter_mut().for_each(|route| route.tag = tag);
+    }
     table
 }

@@ -3,60 +3,86 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use axum::routing::{get, post};
-use serde::Deserialize;
+use axum::routing::{delete, get, post};
 use serde_json::{Value, json};
-use steelyard_core::{RepoKind, Revision};
+use steelyard_core::{Oid, RepoKind, Revision};
 use steelyard_service::{Action, Hub};
 
 use crate::extract::{Caller, Origin, Params, Target};
+use crate::openapi::{CURSOR, LIMIT, Parameter};
 use crate::reply::JsonBody;
+use crate::wire::EmptyResponse;
 use crate::wire::commit::{CommitAuthor, CommitListEntry, FormattedCommit};
+use crate::wire::refs::{
+    CreateBranchRequest, CreateTagRequest, RefResponse, RefsResponse, SquashRequest,
+};
 use crate::{Access, ApiError, Route, link};
 
 pub(super) fn add(table: &mut Vec<Route>) {
     let (read, write) = (Access::Repo(Action::ReadRepo), Access::Repo(Action::WriteContent));
     for kind in RepoKind::ALL {
         let base = format!("/api/{}/{{ns}}/{{name}}", kind.plural());
-        table.push(Route::new(&["GET"], format!("{base}/refs"), read, get(list_refs)));
-        let branch = post(create_branch).delete(delete_branch);
-        table.push(Route::new(&["POST", "DELETE"], format!("{base}/branch/{{*rest}}"), write, branch));
-        let tag = post(create_tag).delete(delete_tag);
-        table.push(Route::new(&["POST", "DELETE"], format!("{base}/tag/{{*rest}}"), write, tag));
-        table.push(Route::new(&["GET"], format!("{base}/commits/{{*rest}}"), read, get(list_commits)));
-        table.push(Route::new(&["POST"], format!("{base}/super-squash/{{*rest}}"), write, post(squash)));
+        let list = Route::new(
+            &["GET"],
+            format!("{base}/refs"),
+            read,
+            "Lists branches and tags",
+            get(list_refs),
+        );
+        table.push(list.query(REFS_QUERY).gives::<RefsResponse>());
+        let path = format!("{base}/branch/{{*rest}}");
+        let create =
+            Route::new(&["POST"], path.clone(), write, "Creates a branch", post(create_branch));
+        let create =
+            create.rest("{branch}").takes::<CreateBranchRequest>().gives::<EmptyResponse>();
+        table.push(create.fails(&[409, 501]));
+        let drop = Route::new(&["DELETE"], path, write, "Deletes a branch", delete(delete_branch));
+        table.push(drop.rest("{branch}").gives::<EmptyResponse>());
+        let path = format!("{base}/tag/{{*rest}}");
+        let summary = "Tags a revision; the tag's name is in the body";
+        let create = Route::new(&["POST"], path.clone(), write, summary, post(create_tag));
+        table.push(
+            create.rest("{tag}").takes::<CreateTagRequest>().gives::<EmptyResponse>().fails(&[409]),
+        );
+        let drop = Route::new(&["DELETE"], path, write, "Deletes a tag", delete(delete_tag));
+        table.push(drop.rest("{tag}").gives::<EmptyResponse>());
+        let path = format!("{base}/commits/{{*rest}}");
+        let commits =
+            Route::new(&["GET"], path, read, "Lists the commits of a revision", get(list_commits));
+        table.push(commits.rest("{revision}").query(COMMITS_QUERY).gives::<Vec<CommitListEntry>>());
+        let (path, summary) =
+            (format!("{base}/super-squash/{{*rest}}"), "Makes a branch's history one commit");
+        let squash = Route::new(&["POST"], path, write, summary, post(squash));
+        table.push(squash.rest("{branch}").takes::<SquashRequest>().gives::<EmptyResponse>());
     }
 }
+
+const REFS_QUERY: &[Parameter] =
+    &[Parameter::flag("include_prs", "With the refs of pull requests.")];
+const COMMITS_QUERY: &[Parameter] =
+    &[Parameter::list("expand", "`formatted`: with title and message as HTML."), LIMIT, CURSOR];
 
 async fn list_refs(
     State(hub): State<Hub>,
     Caller(actor): Caller,
     target: Target,
     params: Params,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<RefsResponse>, ApiError> {
     let list = hub.list_refs(&actor, target.kind, &target.id).await?;
-    let group = |refs: Vec<(String, String, steelyard_core::Oid)>| -> Value {
-        refs.into_iter()
-            .map(|(name, full, oid)| json!({"name": name, "ref": full, "targetCommit": oid}))
-            .collect()
+    let group = |refs: Vec<(String, String, Oid)>| -> Vec<RefResponse> {
+        let entry = |(name, full, oid): (_, _, Oid)| RefResponse {
+            name,
+            full,
+            target_commit: oid.to_string(),
+        };
+        refs.into_iter().map(entry).collect()
     };
-    let mut body = json!({
-        "branches": group(list.branches),
-        "converts": group(list.converts),
-        "tags": group(list.tags),
-    });
-    if params.flag("include_prs") {
-        body["pullRequests"] = group(list.pull_requests);
-    }
-    Ok(Json(body))
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct CreateBranchRequest {
-    starting_point: Option<String>,
-    empty_branch: Option<bool>,
-    overwrite: Option<bool>,
+    Ok(Json(RefsResponse {
+        branches: group(list.branches),
+        converts: group(list.converts),
+        tags: group(list.tags),
+        pull_requests: params.flag("include_prs").then(|| group(list.pull_requests)),
+    }))
 }
 
 async fn create_branch(
@@ -66,7 +92,8 @@ async fn create_branch(
     JsonBody(request): JsonBody<CreateBranchRequest>,
 ) -> Result<Json<Value>, ApiError> {
     hub.repo(&actor, target.kind, &target.id, Action::WriteContent).await?;
-    for (field, value) in [("emptyBranch", request.empty_branch), ("overwrite", request.overwrite)] {
+    for (field, value) in [("emptyBranch", request.empty_branch), ("overwrite", request.overwrite)]
+    {
         if value == Some(true) {
             let text = format!("this hub cannot create a branch with \"{field}\"; leave it out");
             return Err(steelyard_service::Error::NotImplemented(text).into());
@@ -84,12 +111,6 @@ async fn delete_branch(
 ) -> Result<Json<Value>, ApiError> {
     hub.delete_branch(&actor, target.kind, &target.id, &target.tail()?).await?;
     Ok(Json(json!({})))
-}
-
-#[derive(Debug, Deserialize)]
-struct CreateTagRequest {
-    tag: Option<String>,
-    message: Option<String>,
 }
 
 /// The path names what is tagged; the tag's name is in the body.
@@ -125,7 +146,8 @@ async fn list_commits(
     params: Params,
 ) -> Result<(HeaderMap, Json<Vec<CommitListEntry>>), ApiError> {
     let revision = Revision::parse(&target.tail()?)?;
-    let snapshot = hub.snapshot(&actor, target.kind, &target.id, &revision, Action::ReadRepo).await?;
+    let snapshot =
+        hub.snapshot(&actor, target.kind, &target.id, &revision, Action::ReadRepo).await?;
     let limit = params.get("limit").and_then(|limit| limit.parse().ok());
     let page = snapshot.list_commits(link::cursor(&params)?.as_ref(), limit)?;
     let formatted = params.all("expand").contains(&"formatted");
@@ -145,11 +167,6 @@ async fn list_commits(
 
 fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-}
-
-#[derive(Debug, Deserialize)]
-struct SquashRequest {
-    message: Option<String>,
 }
 
 async fn squash(

@@ -1,10 +1,11 @@
 //! `whoami-v2`.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use steelyard_service::accounts::WhoAmI;
 
 /// The answer of `GET /api/whoami-v2`; field names are the Hub's.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct WhoAmIResponse {
     #[serde(rename = "type")]
@@ -23,7 +24,7 @@ pub struct WhoAmIResponse {
     auth: AuthResponse,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct OrgResponse {
     #[serde(rename = "type")]
@@ -36,7 +37,7 @@ struct OrgResponse {
     role_in_org: &'static str,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct AuthResponse {
     #[serde(rename = "type")]
@@ -44,7 +45,7 @@ struct AuthResponse {
     access_token: AccessTokenResponse,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct AccessTokenResponse {
     display_name: String,
@@ -76,7 +77,10 @@ impl From<WhoAmI> for WhoAmIResponse {
             orgs: orgs.collect(),
             auth: AuthResponse {
                 kind: "access_token",
-                access_token: AccessTokenResponse { display_name: who.token_name, role: who.token_role.as_str() },
+                access_token: AccessTokenResponse {
+                    display_name: who.token_name,
+                    role: who.token_role.as_str(),
+                },
             },
         }
     }

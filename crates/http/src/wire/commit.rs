@@ -1,9 +1,11 @@
 //! Commits: the NDJSON body, the preupload question, the commit list.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use steelyard_card::Issue;
 
 /// One line of the NDJSON body of a commit.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(tag = "key", content = "value", rename_all = "camelCase")]
 pub enum CommitLine {
     /// First line.
@@ -19,7 +21,7 @@ pub enum CommitLine {
 }
 
 /// The message and the expected parent.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HeaderLine {
     /// First line of the message.
@@ -33,7 +35,7 @@ pub struct HeaderLine {
 }
 
 /// A file for git.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub struct FileLine {
     /// Where.
     pub path: String,
@@ -44,7 +46,7 @@ pub struct FileLine {
 }
 
 /// A file that was uploaded to LFS.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub struct LfsFileLine {
     /// Where.
     pub path: String,
@@ -57,14 +59,14 @@ pub struct LfsFileLine {
 }
 
 /// A path to delete.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub struct PathLine {
     /// May end with `/` for a folder.
     pub path: String,
 }
 
 /// The answer to a commit.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CommitResponse {
     /// Always true.
@@ -81,7 +83,7 @@ pub struct CommitResponse {
 }
 
 /// `POST /api/{T}/{id}/preupload/{rev}`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PreuploadRequest {
     /// The files.
@@ -93,7 +95,7 @@ pub struct PreuploadRequest {
 }
 
 /// One file of a preupload.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub struct PreuploadFileRequest {
     /// Where.
     pub path: String,
@@ -105,7 +107,7 @@ pub struct PreuploadFileRequest {
 }
 
 /// The answer to a preupload.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PreuploadResponse {
     /// One per file, in order.
@@ -115,7 +117,7 @@ pub struct PreuploadResponse {
 }
 
 /// The answer for one file.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PreuploadFileResponse {
     /// As asked.
@@ -130,7 +132,7 @@ pub struct PreuploadFileResponse {
 }
 
 /// One commit of a list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct CommitListEntry {
     /// Its id.
     pub id: String,
@@ -148,17 +150,52 @@ pub struct CommitListEntry {
 }
 
 /// An author of a commit.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct CommitAuthor {
     /// User name.
     pub user: String,
 }
 
 /// A commit's texts as HTML.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct FormattedCommit {
     /// First line.
     pub title: String,
     /// The rest.
     pub message: String,
+}
+
+/// `POST /api/validate-yaml`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ValidateRequest {
+    /// The README.md, or its front matter.
+    pub content: String,
+    /// `model` when absent.
+    pub repo_type: Option<String>,
+}
+
+/// What is wrong with a README.md, sent with status 200 or 400.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct ValidateResponse {
+    /// What keeps it out.
+    pub errors: Vec<IssueResponse>,
+    /// What its author should know.
+    pub warnings: Vec<IssueResponse>,
+}
+
+/// One rule that a README.md breaks.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct IssueResponse {
+    /// The rule.
+    pub message: String,
+    /// The line to look at, where known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<usize>,
+}
+
+impl From<Issue> for IssueResponse {
+    fn from(issue: Issue) -> Self {
+        Self { message: issue.message, line: issue.line }
+    }
 }

@@ -1,31 +1,96 @@
 //! What `GET /api/{T}/{id}` says, field by field, and which fields may be asked for with `expand`.
 
-use serde_json::{Value, json};
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
 use steelyard_core::RepoKind;
-use steelyard_service::repos::RepoRow;
+use steelyard_service::repos::{RepoRow, StorageEntry};
 use steelyard_service::revisions::{Entry, EntryKind};
 
 /// The names `expand` accepts, per kind (huggingface_hub 2.4.0, hf_api.py 159-236).
 pub fn expand_names(kind: RepoKind) -> &'static [&'static str] {
     match kind {
         RepoKind::Model => &[
-            "author", "baseModels", "cardData", "childrenModelCount", "config", "createdAt", "disabled", "downloads",
-            "downloadsAllTime", "evalResults", "gated", "gguf", "inference", "inferenceProviderMapping",
-            "lastModified", "library_name", "likes", "mask_token", "model-index", "pipeline_tag", "private",
-            "resourceGroup", "safetensors", "sha", "siblings", "spaces", "tags", "transformersInfo", "trendingScore",
-            "usedStorage", "widgetData",
+            "author",
+            "baseModels",
+            "cardData",
+            "childrenModelCount",
+            "config",
+            "createdAt",
+            "disabled",
+            "downloads",
+            "downloadsAllTime",
+            "evalResults",
+            "gated",
+            "gguf",
+            "inference",
+            "inferenceProviderMapping",
+            "lastModified",
+            "library_name",
+            "likes",
+            "mask_token",
+            "model-index",
+            "pipeline_tag",
+            "private",
+            "resourceGroup",
+            "safetensors",
+            "sha",
+            "siblings",
+            "spaces",
+            "tags",
+            "transformersInfo",
+            "trendingScore",
+            "usedStorage",
+            "widgetData",
         ],
         RepoKind::Dataset => &[
-            "author", "cardData", "citation", "createdAt", "description", "disabled", "downloads",
-            "downloadsAllTime", "gated", "lastModified", "likes", "mainSize", "paperswithcode_id", "private",
-            "resourceGroup", "sha", "siblings", "tags", "trendingScore", "usedStorage",
-        ],
-        RepoKind::Space => &[
-            "author", "cardData", "createdAt", "datasets", "disabled", "lastModified", "likes", "models", "private",
-            "region", "resourceGroup", "runtime", "sdk", "sha", "siblings", "subdomain", "tags", "trendingScore",
+            "author",
+            "cardData",
+            "citation",
+            "createdAt",
+            "description",
+            "disabled",
+            "downloads",
+            "downloadsAllTime",
+            "gated",
+            "lastModified",
+            "likes",
+            "mainSize",
+            "paperswithcode_id",
+            "private",
+            "resourceGroup",
+            "sha",
+            "siblings",
+            "tags",
+            "trendingScore",
             "usedStorage",
         ],
-        RepoKind::Kernel => &["author", "downloads", "gated", "lastModified", "likes", "private", "sha"],
+        RepoKind::Space => &[
+            "author",
+            "cardData",
+            "createdAt",
+            "datasets",
+            "disabled",
+            "lastModified",
+            "likes",
+            "models",
+            "private",
+            "region",
+            "resourceGroup",
+            "runtime",
+            "sdk",
+            "sha",
+            "siblings",
+            "subdomain",
+            "tags",
+            "trendingScore",
+            "usedStorage",
+        ],
+        RepoKind::Kernel => {
+            &["author", "downloads", "gated", "lastModified", "likes", "private", "sha"]
+        }
     }
 }
 
@@ -61,11 +126,14 @@ pub fn record_field(row: &RepoRow, facts: &Value, name: &str) -> Option<Value> {
         "widgetData" => card("widget"),
         "models" => fact("models"),
         "datasets" => fact("datasets"),
-        "baseModels" => fact("base_models").filter(|models| models.as_array().is_some_and(|list| !list.is_empty())),
+        "baseModels" => fact("base_models")
+            .filter(|models| models.as_array().is_some_and(|list| !list.is_empty())),
         "description" => card("description"),
         "paperswithcode_id" => card("paperswithcode_id"),
         "sdk" => row.settings.get("sdk").cloned().or_else(|| fact("sdk")),
-        "subdomain" => Some(json!(format!("{}-{}", row.repo.namespace, row.repo.name).to_lowercase())),
+        "subdomain" => {
+            Some(json!(format!("{}-{}", row.repo.namespace, row.repo.name).to_lowercase()))
+        }
         _ => None,
     }
 }
@@ -81,8 +149,77 @@ fn sibling(entry: &Entry, with_blobs: bool) -> Value {
         value["size"] = json!(size);
         value["blobId"] = json!(entry.oid);
         if let Some(lfs) = lfs {
-            value["lfs"] = json!({"sha256": lfs.sha256, "size": lfs.size, "pointerSize": lfs.pointer_size});
+            value["lfs"] =
+                json!({"sha256": lfs.sha256, "size": lfs.size, "pointerSize": lfs.pointer_size});
         }
     }
     value
+}
+
+/// The shape of a repository's description. Which fields there are depends on its kind and on `expand`, so the
+/// description itself is put together as JSON.
+#[derive(Debug)]
+pub struct RepoInfoResponse;
+
+impl JsonSchema for RepoInfoResponse {
+    fn schema_name() -> Cow<'static, str> {
+        "RepoInfoResponse".into()
+    }
+
+    fn json_schema(_generator: &mut SchemaGenerator) -> Schema {
+        let mut fields = Map::new();
+        for (name, what) in [
+            ("_id", "The public id."),
+            ("id", "`namespace/name`."),
+            ("modelId", "Of models, the same."),
+        ] {
+            fields.insert(name.to_owned(), json!({"type": "string", "description": what}));
+        }
+        for kind in RepoKind::ALL {
+            for name in expand_names(kind) {
+                fields
+                    .entry((*name).to_owned())
+                    .or_insert_with(|| json!({"description": kinds_with(name)}));
+            }
+        }
+        let mut schema = Schema::default();
+        schema.insert(
+            "description".to_owned(),
+            json!("A repository; a field that is not known is absent."),
+        );
+        schema.insert("type".to_owned(), json!("object"));
+        schema.insert("required".to_owned(), json!(["_id", "id"]));
+        schema.insert("properties".to_owned(), Value::Object(fields));
+        schema
+    }
+}
+
+fn kinds_with(name: &str) -> String {
+    let kinds = RepoKind::ALL.into_iter().filter(|kind| expand_names(*kind).contains(&name));
+    format!("Of {}.", kinds.map(RepoKind::plural).collect::<Vec<_>>().join(", "))
+}
+
+/// An entry of `GET /api/settings/repositories`.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StorageResponse {
+    id: String,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    updated_at: String,
+    visibility: &'static str,
+    /// Bytes of its packs and of the large files it links to.
+    storage: i64,
+}
+
+impl From<&StorageEntry> for StorageResponse {
+    fn from(entry: &StorageEntry) -> Self {
+        Self {
+            id: entry.row.repo.to_string(),
+            kind: entry.row.kind.as_str(),
+            updated_at: entry.row.last_modified.to_string(),
+            visibility: entry.row.visibility.as_str(),
+            storage: entry.bytes,
+        }
+    }
 }

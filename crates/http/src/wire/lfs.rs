@@ -4,12 +4,13 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use steelyard_core::{Sha256, Timestamp};
 use steelyard_service::lfs::{LinkRow, Lock, Pointer};
 
 /// `POST objects/batch`. Everything has a default: who may not read the repository learns nothing from a bad body.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub struct BatchRequest {
     #[serde(default)]
     pub(crate) operation: String,
@@ -21,11 +22,12 @@ pub struct BatchRequest {
     pub(crate) hash_algo: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct ObjectRequest {
     #[serde(default)]
     pub(crate) oid: String,
     #[serde(default)]
+    #[schemars(with = "u64")]
     pub(crate) size: serde_json::Value,
 }
 
@@ -40,7 +42,7 @@ impl ObjectRequest {
 }
 
 /// The answer to a batch.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct BatchResponse {
     pub(crate) transfer: &'static str,
     pub(crate) objects: Vec<ObjectResponse>,
@@ -48,7 +50,7 @@ pub struct BatchResponse {
 }
 
 /// What to do about one object.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ObjectResponse {
     pub(crate) oid: String,
     pub(crate) size: u64,
@@ -79,7 +81,7 @@ impl ObjectResponse {
     }
 }
 
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 pub(crate) struct ActionsResponse {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) upload: Option<ActionResponse>,
@@ -89,24 +91,25 @@ pub(crate) struct ActionsResponse {
     pub(crate) download: Option<ActionResponse>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ActionResponse {
     pub(crate) href: String,
     /// For `multipart`: `chunk_size`, and the address of each part under its number. The numbers have leading zeros
     /// because git-lfs sorts the keys as text and huggingface_hub's transfer agent takes them in that order.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) header: BTreeMap<String, String>,
+    #[schemars(with = "String")]
     pub(crate) expires_at: Timestamp,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ObjectErrorResponse {
     code: u16,
     message: String,
 }
 
 /// An error as git-lfs reads it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct LfsErrorResponse {
     pub(crate) message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -114,20 +117,22 @@ pub(crate) struct LfsErrorResponse {
 }
 
 /// `POST .../verify`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub struct VerifyRequest {
+    #[schemars(with = "String")]
     pub(crate) oid: Sha256,
     pub(crate) size: u64,
 }
 
 /// `POST .../complete`: every part has arrived.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub struct CompleteRequest {
+    #[schemars(with = "String")]
     pub(crate) oid: Sha256,
     pub(crate) parts: Vec<PartRequest>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct PartRequest {
     pub(crate) part_number: u32,
@@ -135,7 +140,7 @@ pub(crate) struct PartRequest {
 }
 
 /// `POST locks`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub struct CreateLockRequest {
     #[serde(default)]
     pub(crate) path: String,
@@ -143,13 +148,13 @@ pub struct CreateLockRequest {
     pub(crate) reference: Option<RefRequest>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct RefRequest {
     pub(crate) name: String,
 }
 
 /// `POST locks/verify`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub struct VerifyLocksRequest {
     #[serde(default)]
     pub(crate) cursor: Option<String>,
@@ -158,22 +163,23 @@ pub struct VerifyLocksRequest {
 }
 
 /// `POST locks/{id}/unlock`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub struct UnlockRequest {
     #[serde(default)]
     pub(crate) force: bool,
 }
 
 /// A lock.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct LockResponse {
     id: String,
     path: String,
+    #[schemars(with = "String")]
     locked_at: Timestamp,
     owner: LockOwnerResponse,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct LockOwnerResponse {
     name: String,
 }
@@ -186,7 +192,7 @@ impl From<Lock> for LockResponse {
 }
 
 /// One lock, and what stood in the way if it is not the one that was asked for.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct OneLockResponse {
     pub(crate) lock: LockResponse,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -194,7 +200,7 @@ pub(crate) struct OneLockResponse {
 }
 
 /// A page of locks.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct LocksResponse {
     pub(crate) locks: Vec<LockResponse>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -202,7 +208,7 @@ pub(crate) struct LocksResponse {
 }
 
 /// A page of locks, apart by whose they are.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct VerifyLocksResponse {
     pub(crate) ours: Vec<LockResponse>,
     pub(crate) theirs: Vec<LockResponse>,
@@ -211,12 +217,14 @@ pub(crate) struct VerifyLocksResponse {
 }
 
 /// An entry of `GET lfs-files`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LfsFileResponse {
     file_oid: String,
     filename: String,
+    #[schemars(with = "String")]
     oid: Sha256,
+    #[schemars(with = "String")]
     pushed_at: Timestamp,
     #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
     reference: Option<String>,
@@ -241,13 +249,13 @@ impl From<LinkRow> for LfsFileResponse {
 }
 
 /// `POST lfs-files/batch`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 pub struct LfsFilesBatchRequest {
     #[serde(default)]
     pub(crate) deletions: DeletionsRequest,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct DeletionsRequest {
     /// The Hub calls the list `sha`; it holds `fileOid`s.
@@ -255,6 +263,13 @@ pub(crate) struct DeletionsRequest {
     pub(crate) sha: Vec<String>,
     #[serde(default)]
     pub(crate) rewrite_history: bool,
+}
+
+/// The answer to `POST lfs-files/batch`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct LfsFilesDeletedResponse {
+    /// How many large files are gone.
+    pub(crate) deleted: usize,
 }
 
 #[cfg(test)]

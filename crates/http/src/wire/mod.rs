@@ -4,5 +4,23 @@ pub mod account;
 pub mod commit;
 pub mod info;
 pub mod lfs;
+pub mod refs;
 pub mod repo;
 pub mod tree;
+
+use schemars::JsonSchema;
+
+/// An answer that says only that it went well: `{}`.
+#[derive(Debug, JsonSchema)]
+pub struct EmptyResponse {}
+
+/// The body of an error of the JSON interface; THE error mapping writes it.
+#[derive(Debug, JsonSchema)]
+pub struct ErrorResponse {
+    /// What went wrong, and what to do.
+    pub error: String,
+    /// The field whose rule is broken.
+    pub field: Option<String>,
+    /// The address of the repository that exists already.
+    pub url: Option<String>,
+}

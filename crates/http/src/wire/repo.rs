@@ -1,10 +1,11 @@
 //! Repositories: create, move, settings, duplicate, and what the info routes say.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 /// `POST /api/repos/create`. Old clients send `private`, new ones `visibility`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CreateRepoRequest {
     /// The name without namespace.
@@ -39,7 +40,7 @@ pub struct CreateRepoRequest {
 }
 
 /// `DELETE /api/repos/delete`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub struct DeleteRepoRequest {
     /// The name without namespace.
     pub name: String,
@@ -51,7 +52,7 @@ pub struct DeleteRepoRequest {
 }
 
 /// `POST /api/repos/move`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MoveRepoRequest {
     /// The current `namespace/name`.
@@ -64,7 +65,7 @@ pub struct MoveRepoRequest {
 }
 
 /// `PUT /api/{T}/{id}/settings`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub struct SettingsRequest {
     /// `"auto"`, `"manual"` or `false`.
     #[serde(default, deserialize_with = "present")]
@@ -75,11 +76,21 @@ pub struct SettingsRequest {
     pub private: Option<bool>,
     /// Anything else, to be refused by name.
     #[serde(flatten)]
+    #[schemars(skip)]
     pub other: Map<String, Value>,
 }
 
+/// What `PUT /api/{T}/{id}/settings` has set; null for what it left alone.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct SettingsResponse {
+    /// Whether only its owner or members see it.
+    pub private: Option<bool>,
+    /// `"auto"`, `"manual"` or `false`.
+    pub gated: Option<Value>,
+}
+
 /// `POST /api/{T}/{id}/duplicate`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub struct DuplicateRepoRequest {
     /// The wanted `namespace/name`.
     pub repository: String,
@@ -90,7 +101,7 @@ pub struct DuplicateRepoRequest {
 }
 
 /// The answer to create and duplicate.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RepoUrlResponse {
     /// The repository's address, by which clients learn its id.

@@ -1,10 +1,12 @@
 //! Entries of trees, as `tree` and `paths-info` list them.
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use steelyard_service::revisions::{CommitInfo, Entry, EntryKind};
 
 /// One entry.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TreeEntryResponse {
     #[serde(rename = "type")]
@@ -19,7 +21,7 @@ pub struct TreeEntryResponse {
 }
 
 /// In trees the content's hash is called `oid`; in siblings it is `sha256`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct TreeLfsResponse {
     oid: String,
@@ -27,7 +29,7 @@ struct TreeLfsResponse {
     pointer_size: u64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct LastCommitResponse {
     id: String,
     title: String,
@@ -58,6 +60,29 @@ impl From<Entry> for TreeEntryResponse {
 
 impl From<&CommitInfo> for LastCommitResponse {
     fn from(commit: &CommitInfo) -> Self {
-        Self { id: commit.oid.to_string(), title: commit.title.clone(), date: commit.date.to_string() }
+        Self {
+            id: commit.oid.to_string(),
+            title: commit.title.clone(),
+            date: commit.date.to_string(),
+        }
     }
+}
+
+/// `POST /api/{T}/{id}/paths-info/{rev}`, as JSON or as a form.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct PathsInfoRequest {
+    /// The files and folders to describe; those that do not exist are left out of the answer.
+    pub paths: Vec<String>,
+    /// With the last commit of each.
+    #[serde(default)]
+    pub expand: bool,
+}
+
+/// The headers of one safetensors file, or of every shard that an index names.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct SafetensorsResponse {
+    /// What the index says beside its list of tensors; empty for a file that is none.
+    pub index: Value,
+    /// Header by file name.
+    pub headers: Map<String, Value>,
 }

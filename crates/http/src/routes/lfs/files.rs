@@ -10,7 +10,7 @@ use crate::ApiError;
 use crate::extract::{Caller, Origin, Params, Target};
 use crate::link;
 use crate::reply::JsonBody;
-use crate::wire::lfs::{LfsFileResponse, LfsFilesBatchRequest};
+use crate::wire::lfs::{LfsFileResponse, LfsFilesBatchRequest, LfsFilesDeletedResponse};
 
 pub(super) async fn list(
     State(hub): State<Hub>,
@@ -33,7 +33,7 @@ pub(super) async fn delete(
     Caller(actor): Caller,
     target: Target,
     JsonBody(request): JsonBody<LfsFilesBatchRequest>,
-) -> Result<Json<serde_json::Value>, ApiError> {
+) -> Result<Json<LfsFilesDeletedResponse>, ApiError> {
     let deletions = request.deletions;
     if deletions.rewrite_history {
         hub.repo(&actor, target.kind, &target.id, Action::AdministerRepo).await?;
@@ -42,5 +42,5 @@ pub(super) async fn delete(
         return Err(Error::NotImplemented(text.to_owned()).into());
     }
     let deleted = hub.delete_lfs_files(&actor, target.kind, &target.id, &deletions.sha).await?;
-    Ok(Json(serde_json::json!({"deleted": deleted})))
+    Ok(Json(LfsFilesDeletedResponse { deleted }))
 }
