@@ -64,11 +64,11 @@ impl Hub {
         let ballot = Ballot::new(&request.commands, request.capabilities.atomic);
         let mut push = Push { access, ballot, messages: Vec::new(), git };
         let refs = self.git_refs_of(&access.repo).await?;
-        self.judge(&mut push, &refs).await?;
+        self.judge_push(&mut push, &refs).await?;
         if push.ballot.standing().next().is_none() {
             return Ok(push.report(Ok(())));
         }
-        match self.receive(&mut push, refs, pack).await {
+        match self.receive_push(&mut push, refs, pack).await {
             Ok(()) => Ok(push.report(Ok(()))),
             // What is wrong with the pack is the client's to mend; the rest is ours.
             Err(error @ (Error::Invalid(_) | Error::TooLarge { .. })) => {
@@ -84,7 +84,7 @@ impl Hub {
     }
 
     /// Everything that can be refused without the pack.
-    async fn judge(&self, push: &mut Push<'_>, refs: &GitRefs) -> Result<()> {
+    async fn judge_push(&self, push: &mut Push<'_>, refs: &GitRefs) -> Result<()> {
         let repo = &push.access.repo;
         let mut conn = self.db().read().await?;
         let numbers = push.ballot.pull_requests().into_iter();
@@ -103,7 +103,7 @@ impl Hub {
         Ok(())
     }
 
-    async fn receive<R: AsyncRead + Send + Unpin>(
+    async fn receive_push<R: AsyncRead + Send + Unpin>(
         &self,
         push: &mut Push<'_>,
         refs: GitRefs,
@@ -119,12 +119,12 @@ impl Hub {
         crash_point("push.quarantined");
         let mut prepared = None;
         for _ in 0..ATTEMPTS_MAX {
-            let checked = self.check(push, &base, &shelter, received.as_ref()).await?;
+            let checked = self.check_push(push, &base, &shelter, received.as_ref()).await?;
             if push.ballot.standing().next().is_none() {
                 return Ok(());
             }
             if prepared.is_none() && checked.news.objects > 0 {
-                prepared = self.store(received.as_ref()).await?;
+                prepared = self.store_push(received.as_ref()).await?;
                 crash_point("push.stored");
             }
             if self.land_push(push, &base, &checked, prepared.as_ref()).await? {
@@ -144,7 +144,7 @@ impl Hub {
     }
 
     /// Holds a received pack and the refs that want it against every rule; what breaks one is refused in the ballot.
-    async fn check(
+    async fn check_push(
         &self,
         push: &mut Push<'_>,
         base: &Base,
@@ -167,16 +167,16 @@ impl Hub {
                 Ok((Arc::new(view), news))
             };
             (checked.view, checked.news) = blocking(look).await?;
-            if let Some(fault) = self.find_fault(push, base, &checked).await? {
+            if let Some(fault) = self.find_push_fault(push, base, &checked).await? {
                 push.refuse_updates(fault);
             }
         }
-        self.plan(push, base, &mut checked).await?;
+        self.plan_push(push, base, &mut checked).await?;
         Ok(checked)
     }
 
     /// What forbids the pack as a whole.
-    async fn find_fault(
+    async fn find_push_fault(
         &self,
         push: &Push<'_>,
         base: &Base,
@@ -230,7 +230,12 @@ impl Hub {
         Ok(unlinked)
     }
 
-    async fn plan(&self, push: &mut Push<'_>, base: &Base, checked: &mut Checked) -> Result<()> {
+    async fn plan_push(
+        &self,
+        push: &mut Push<'_>,
+        base: &Base,
+        checked: &mut Checked,
+    ) -> Result<()> {
         let view = Arc::clone(&checked.view);
         let (kind, head) = (push.access.repo.kind, base.state.head_ref.clone());
         let settings = push.access.repo.settings.clone();
@@ -265,7 +270,7 @@ impl Hub {
     }
 
     /// Makes the pack durable, as far as it has to be before the transaction.
-    async fn store(&self, received: Option<&Received>) -> Result<Option<PreparedPack>> {
+    async fn store_push(&self, received: Option<&Received>) -> Result<Option<PreparedPack>> {
         let Some(received) = received else { return Ok(None) };
         let is_large = received.pack.data().bytes().len() >= LARGE_PACK_BYTES;
         let kind = if is_large { PackKind::Joined } else { PackKind::Tail };
