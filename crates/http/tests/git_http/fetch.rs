@@ -122,3 +122,33 @@ async fn pull_requests_are_listed_on_request_only() {
     let refused = world.fail(&work, &["push", &as_bob, "pr/1:refs/pr/2"]);
     assert!(refused.contains("there is no pull request 2"), "{refused}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commits_over_http_are_cloned_whole() {
+    let world = World::start().await;
+    let hub = &world.test.hub;
+    let alice = world.actor(&world.alice).await;
+    let id = crate::world::repo_id(MODEL);
+    let commit = async |files: Vec<(String, Vec<u8>)>| {
+        let file =
+            |(path, content): (String, Vec<u8>)| steelyard_service::commits::Operation::File {
+                path: steelyard_core::RepoPath::parse(&path).unwrap(),
+                content: content.into(),
+            };
+        let request = steelyard_service::commits::CommitRequest {
+            summary: "files".to_owned(),
+            description: String::new(),
+            parent: None,
+            operations: files.into_iter().map(file).collect(),
+            create_pr: false,
+        };
+        hub.commit(&alice, steelyard_core::RepoKind::Model, &id, "main", request).await.unwrap().oid
+    };
+    commit((0..500).map(|n| (format!("dir/file-{n:03}.txt"), vec![b'x'; n])).collect()).await;
+    // Too large to be joined with others, and its folder is a delta against that of the commit before.
+    let head = commit(vec![("dir/large.bin".to_owned(), noise(600_000, 1))]).await;
+    let copy = world.clone(MODEL, "copy", &[]);
+    assert_eq!(world.run(&copy, &["rev-parse", "HEAD"]), head.to_string());
+    assert_eq!(std::fs::read(copy.join("dir/large.bin")).unwrap(), noise(600_000, 1));
+    world.run(&copy, &["fsck", "--full", "--strict"]);
+}

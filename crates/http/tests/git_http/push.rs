@@ -141,3 +141,21 @@ async fn a_repository_without_a_commit_takes_its_first_push() {
     world.run(&work, &["push", "-q", "origin", "HEAD:refs/heads/main"]);
     assert!(world.ls_remote(MODEL).contains(&format!("{side}\tHEAD")));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_waits_for_a_push_hears_that_it_goes_on() {
+    let world = World::start().await;
+    let head = world.run(&world.clone(MODEL, "work", &[]), &["rev-parse", "HEAD"]);
+    // SQLite has one writer: the push waits for this one.
+    let other = world.test.hub.db().write().await.unwrap();
+    let release = tokio::spawn(async move {
+        tokio::time::sleep(std::time::Duration::from_secs(12)).await;
+        drop(other);
+    });
+    let empty = b"PACK\0\0\0\x02\0\0\0\0\x02\x9d\x08\x82\x3b\xd8\xa8\xea\xb5\x10\xad\x6a\xc7\x5c\x82\x3c\xfd\x3e\xd3\x1e";
+    let capabilities = "report-status side-band-64k";
+    let answer = world.post_push_as(capabilities, MODEL, &head, "refs/heads/new", empty);
+    release.await.unwrap();
+    assert!(answer.starts_with("0005\u{1}"), "{answer}");
+    assert!(answer.contains("unpack ok") && answer.contains("ok refs/heads/new"), "{answer}");
+}

@@ -107,8 +107,20 @@ impl World {
 
     /// Creates a ref with a pack of one's own making; says the report.
     pub fn post_push(&self, repo: &str, new: &str, name: &str, pack: &[u8]) -> String {
+        self.post_push_as("report-status", repo, new, name, pack)
+    }
+
+    /// As [`Self::post_push`], with other capabilities.
+    pub fn post_push_as(
+        &self,
+        capabilities: &str,
+        repo: &str,
+        new: &str,
+        name: &str,
+        pack: &[u8],
+    ) -> String {
         let zero = "0".repeat(40);
-        let command = format!("{zero} {new} {name}\0 report-status");
+        let command = format!("{zero} {new} {name}\0 {capabilities}");
         let head = format!("{:04x}{command}0000", command.len() + 4);
         let file = self.dir.path().join("request");
         std::fs::write(&file, [head.as_bytes(), pack].concat()).unwrap();
