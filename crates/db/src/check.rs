@@ -15,7 +15,12 @@ pub struct BadRedirect {
 }
 
 fn redirect_name(row: &Row) -> Result<String, DbError> {
-    Ok(format!("{} {}/{}", row.text("kind")?, row.text("namespace_folded")?, row.text("name_folded")?))
+    Ok(format!(
+        "{} {}/{}",
+        row.text("kind")?,
+        row.text("namespace_folded")?,
+        row.text("name_folded")?
+    ))
 }
 
 /// Redirects that lead to a deleted repository or stand at the name of an existing one.

@@ -9,10 +9,11 @@ use std::time::Duration;
 use futures_util::TryStreamExt;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{AssertSqlSafe, Either, Executor, PgPool, Postgres, Transaction};
 use steelyard_core::fault::{FaultPlan, Moment};
 
+use crate::sqlite::{Lease, SqlitePool};
 use crate::{DbError, Row, Value};
 
 /// How many connections a process keeps.
@@ -34,8 +35,8 @@ impl Default for PoolSizes {
 pub(crate) enum Pools {
     /// One writer, because SQLite has one write lock: waiting in our queue is fair, waiting in its busy loop is not.
     Sqlite {
-        writer: SqlitePool,
-        readers: SqlitePool,
+        writer: Arc<SqlitePool>,
+        readers: Arc<SqlitePool>,
     },
     Postgres(PgPool),
 }
@@ -59,14 +60,9 @@ impl Db {
             .busy_timeout(Duration::from_secs(30))
             .statement_cache_capacity(256)
             .pragma("cache_size", "-16000");
-        let writer = SqlitePoolOptions::new().max_connections(1).min_connections(1);
-        let writer =
-            writer.acquire_timeout(Duration::from_secs(30)).connect_with(options.clone()).await?;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(sizes.sqlite_readers)
-            .test_before_acquire(false);
-        let readers =
-            readers.acquire_timeout(Duration::from_secs(30)).connect_with(options).await?;
+        let writer = SqlitePool::new(options.clone(), 1);
+        drop(writer.acquire().await?);
+        let readers = SqlitePool::new(options, sizes.sqlite_readers);
         Ok(Self { pools: Pools::Sqlite { writer, readers }, faults: Arc::default() })
     }
 
@@ -95,7 +91,7 @@ impl Db {
             Pools::Sqlite { readers, .. } => Inner::Sqlite(readers.acquire().await?),
             Pools::Postgres(pool) => Inner::Postgres(pool.acquire().await?),
         };
-        Ok(Conn { inner, faults: Arc::clone(&self.faults) })
+        Ok(Conn::new(inner, &self.faults))
     }
 
     /// A transaction to write in; dropped without [`Tx::commit`], it leaves no trace.
@@ -103,13 +99,16 @@ impl Db {
         if self.faults.next_call().is_some() {
             return Err(injected());
         }
-        let inner = match &self.pools {
+        match &self.pools {
             Pools::Sqlite { writer, .. } => {
-                Inner::SqliteTx(writer.begin_with("BEGIN IMMEDIATE").await?)
+                let mut conn = Conn::new(Inner::SqliteTx(writer.acquire().await?), &self.faults);
+                conn.pending.push(("BEGIN IMMEDIATE", Vec::new()));
+                Ok(Tx(conn))
             }
-            Pools::Postgres(pool) => Inner::PostgresTx(pool.begin().await?),
-        };
-        Ok(Tx(Conn { inner, faults: Arc::clone(&self.faults) }))
+            Pools::Postgres(pool) => {
+                Ok(Tx(Conn::new(Inner::PostgresTx(pool.begin().await?), &self.faults)))
+            }
+        }
     }
 
     /// Closes every connection; SQLite folds its log into the file.
@@ -126,8 +125,8 @@ impl Db {
 
 #[derive(Debug)]
 enum Inner {
-    Sqlite(PoolConnection<Sqlite>),
-    SqliteTx(Transaction<'static, Sqlite>),
+    Sqlite(Lease),
+    SqliteTx(Lease),
     Postgres(PoolConnection<Postgres>),
     PostgresTx(Transaction<'static, Postgres>),
 }
@@ -137,6 +136,18 @@ enum Inner {
 pub struct Conn {
     inner: Inner,
     faults: Arc<FaultPlan>,
+    /// Statements of an SQLite transaction that run together with the next one: each way to the connection's thread
+    /// and back costs more than most statements.
+    pending: Vec<(&'static str, Vec<Value>)>,
+    /// True when one of those failed, so that what came after it did not run.
+    is_broken: bool,
+}
+
+/// What a statement that ran together with pending ones yielded.
+#[derive(Debug, Default)]
+struct Outcome {
+    changed: u64,
+    rows: Vec<Row>,
 }
 
 /// Runs `$body` with the statement bound for whichever engine `$conn` is.
@@ -179,6 +190,10 @@ macro_rules! bind {
 }
 
 impl Conn {
+    fn new(inner: Inner, faults: &Arc<FaultPlan>) -> Self {
+        Self { inner, faults: Arc::clone(faults), pending: Vec::new(), is_broken: false }
+    }
+
     /// True on PostgreSQL; for [`crate::dialect`] only.
     pub(crate) fn is_postgres(&self) -> bool {
         matches!(self.inner, Inner::Postgres(_) | Inner::PostgresTx(_))
@@ -186,6 +201,9 @@ impl Conn {
 
     /// Runs a statement; returns how many rows it changed.
     pub async fn execute(&mut self, sql: &'static str, args: Vec<Value>) -> Result<u64, DbError> {
+        if !self.pending.is_empty() {
+            return Ok(self.run_with_pending(sql, args).await?.changed);
+        }
         let moment = self.before()?;
         let changed = on_engine!(&mut self.inner, sql, args, |query, engine, _wrap| {
             query.execute(engine).await?.rows_affected()
@@ -200,6 +218,9 @@ impl Conn {
         sql: &'static str,
         args: Vec<Value>,
     ) -> Result<Option<Row>, DbError> {
+        if !self.pending.is_empty() {
+            return Ok(self.run_with_pending(sql, args).await?.rows.into_iter().next());
+        }
         let moment = self.before()?;
         let row = on_engine!(&mut self.inner, sql, args, |query, engine, wrap| {
             query.fetch_optional(engine).await?.map(wrap)
@@ -229,6 +250,9 @@ impl Conn {
         sql: String,
         args: Vec<Value>,
     ) -> Result<Vec<Row>, DbError> {
+        if !self.pending.is_empty() {
+            return Ok(self.run_with_pending(&sql, args).await?.rows);
+        }
         let moment = self.before()?;
         let rows = on_engine!(&mut self.inner, sql, args, |query, engine, wrap| {
             query.fetch(engine).map_ok(wrap).try_collect().await?
@@ -237,7 +261,45 @@ impl Conn {
         Ok(rows)
     }
 
+    /// Runs the pending statements and this one, whose outcome it returns, in one go.
+    async fn run_with_pending(&mut self, sql: &str, args: Vec<Value>) -> Result<Outcome, DbError> {
+        let moment = self.before()?;
+        let Inner::SqliteTx(lease) = &mut self.inner else {
+            return Err(DbError::Driver(sqlx::Error::BeginFailed));
+        };
+        let pending = std::mem::take(&mut self.pending);
+        let (before, mut done) = (pending.len(), 0);
+        let (sql, args) = compose(pending, sql, args);
+        lease.set_in_transaction(true);
+        // A future that is dropped half way leaves it so.
+        self.is_broken = true;
+        let mut outcome = Outcome::default();
+        let mut results = (&mut **lease).fetch_many(bind!(sql, args));
+        loop {
+            match results.try_next().await {
+                Ok(Some(Either::Left(result))) => {
+                    done += 1;
+                    outcome.changed = result.rows_affected();
+                }
+                Ok(Some(Either::Right(row))) => outcome.rows.push(Row::Sqlite(row)),
+                Ok(None) => break,
+                Err(error) => {
+                    self.is_broken = done < before;
+                    return Err(error.into());
+                }
+            }
+        }
+        self.is_broken = false;
+        after(moment)?;
+        Ok(outcome)
+    }
+
     fn before(&self) -> Result<Option<Moment>, DbError> {
+        if self.is_broken {
+            return Err(DbError::Driver(sqlx::Error::Protocol(
+                "an earlier statement of this transaction failed".to_owned(),
+            )));
+        }
         let moment = self.faults.next_call();
         if moment == Some(Moment::Before) { Err(injected()) } else { Ok(moment) }
     }
@@ -248,14 +310,31 @@ impl Conn {
 pub struct Tx(Conn);
 
 impl Tx {
+    /// Runs a statement whose result nobody waits for: at the latest, [`Tx::commit`] reports its failure.
+    pub async fn execute_later(
+        &mut self,
+        sql: &'static str,
+        args: Vec<Value>,
+    ) -> Result<(), DbError> {
+        if matches!(self.0.inner, Inner::SqliteTx(_)) {
+            self.0.pending.push((sql, args));
+            return Ok(());
+        }
+        self.0.execute(sql, args).await.map(drop)
+    }
+
     /// Makes everything done in the transaction durable and visible.
-    pub async fn commit(self) -> Result<(), DbError> {
+    pub async fn commit(mut self) -> Result<(), DbError> {
+        if let Inner::SqliteTx(_) = &self.0.inner {
+            self.0.execute("COMMIT", Vec::new()).await?;
+            if let Inner::SqliteTx(lease) = &mut self.0.inner {
+                lease.set_in_transaction(false);
+            }
+            return Ok(());
+        }
         let moment = self.0.before()?;
-        match self.0.inner {
-            Inner::SqliteTx(tx) => tx.commit().await?,
-            Inner::PostgresTx(tx) => tx.commit().await?,
-            // A `Tx` is only ever made around a transaction.
-            Inner::Sqlite(_) | Inner::Postgres(_) => {}
+        if let Inner::PostgresTx(tx) = self.0.inner {
+            tx.commit().await?;
         }
         after(moment)
     }
@@ -274,6 +353,40 @@ impl DerefMut for Tx {
     }
 }
 
+/// One text and one list of parameters for several statements.
+fn compose(
+    pending: Vec<(&'static str, Vec<Value>)>,
+    sql: &str,
+    args: Vec<Value>,
+) -> (String, Vec<Value>) {
+    let mut text = String::new();
+    let mut values = Vec::new();
+    for (statement, args) in pending {
+        renumber(statement, values.len(), &mut text);
+        text.push(';');
+        values.extend(args);
+    }
+    renumber(sql, values.len(), &mut text);
+    values.extend(args);
+    (text, values)
+}
+
+/// Appends a statement with its `$1`, `$2`, ... counted from `offset`. No text of this crate has a `$` before a digit
+/// for any other reason.
+fn renumber(sql: &str, offset: usize, out: &mut String) {
+    let mut rest = sql;
+    while let Some(at) = rest.find('$') {
+        let digits = rest[at + 1..].bytes().take_while(u8::is_ascii_digit).count();
+        let (head, tail) = rest.split_at(at + 1 + digits);
+        out.push_str(&head[..=at]);
+        if let Ok(number) = head[at + 1..].parse::<usize>() {
+            out.push_str(&(number + offset).to_string());
+        }
+        rest = tail;
+    }
+    out.push_str(rest);
+}
+
 fn after(moment: Option<Moment>) -> Result<(), DbError> {
     if moment == Some(Moment::After) { Err(injected()) } else { Ok(()) }
 }
@@ -287,3 +400,6 @@ macro_rules! args {
     ($($value:expr),* $(,)?) => { vec![$($crate::Value::from($value)),*] };
 }
 pub(crate) use args;
+
+#[cfg(test)]
+mod tests;

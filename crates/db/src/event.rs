@@ -32,7 +32,7 @@ pub async fn append_event(
     payload: &Json,
     now: Timestamp,
 ) -> Result<(), DbError> {
-    tx.execute(
+    tx.execute_later(
         "INSERT INTO event (at, kind, actor_id, repo_id, payload) VALUES ($1, $2, $3, $4, $5)",
         args![now, kind, actor_id, repo_id, payload.to_string()],
     )

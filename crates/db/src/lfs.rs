@@ -83,7 +83,7 @@ pub async fn name_link(
     ref_name: &str,
 ) -> Result<(), DbError> {
     let sql = "UPDATE lfs_link SET filename = $3, ref_name = $4 WHERE repo_id = $1 AND sha256 = $2";
-    tx.execute(sql, args![repo_id, sha256, filename, ref_name]).await?;
+    tx.execute_later(sql, args![repo_id, sha256, filename, ref_name]).await?;
     Ok(())
 }
 

@@ -9,6 +9,7 @@ mod conn;
 mod error;
 mod migrate;
 mod row;
+mod sqlite;
 
 pub mod account;
 pub mod check;

@@ -26,7 +26,9 @@ impl Db {
     /// Brings the schema up to this program's version. Safe to call from several replicas at once.
     pub async fn migrate(&self) -> Result<(), DbError> {
         let result = match &self.pools {
-            Pools::Sqlite { writer, .. } => migrator(|source| source.sqlite).run(writer).await,
+            Pools::Sqlite { writer, .. } => {
+                migrator(|source| source.sqlite).run(&mut *writer.acquire().await?).await
+            }
             Pools::Postgres(pool) => migrator(|source| source.postgres).run(pool).await,
         };
         result.map_err(|error| DbError::Schema(error.to_string()))

@@ -103,7 +103,7 @@ pub async fn insert_pack(
     new: NewPack,
     now: Timestamp,
 ) -> Result<(), DbError> {
-    tx.execute(
+    tx.execute_later(
         "INSERT INTO git_pack (pack_id, kind, n_objects, size_bytes, trailer, toc, inline_bytes, created_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         args![
@@ -121,14 +121,14 @@ pub async fn insert_pack(
     attach_pack(tx, repo_id, &new.pack_id, seq).await?;
     if new.kind == PackKind::Tail {
         let sql = "UPDATE git_repo SET tail_packs = tail_packs + 1, tail_bytes = tail_bytes + $2 WHERE repo_id = $1";
-        tx.execute(sql, args![repo_id, new.size_bytes]).await?;
+        tx.execute_later(sql, args![repo_id, new.size_bytes]).await?;
     }
     Ok(())
 }
 
 async fn attach_pack(tx: &mut Tx, repo_id: i64, pack_id: &str, seq: i64) -> Result<(), DbError> {
     let sql = "INSERT INTO git_repo_pack (repo_id, pack_id, seq) VALUES ($1, $2, $3)";
-    tx.execute(sql, args![repo_id, pack_id, seq]).await?;
+    tx.execute_later(sql, args![repo_id, pack_id, seq]).await?;
     Ok(())
 }
 
@@ -255,7 +255,8 @@ pub async fn list_retired(
 
 /// Detaches a retired pack from a repository.
 pub async fn detach_pack(tx: &mut Tx, repo_id: i64, pack_id: &str) -> Result<(), DbError> {
-    let sql = "DELETE FROM git_repo_pack WHERE repo_id = $1 AND pack_id = $2 AND retired_at IS NOT NULL";
+    let sql =
+        "DELETE FROM git_repo_pack WHERE repo_id = $1 AND pack_id = $2 AND retired_at IS NOT NULL";
     tx.execute(sql, args![repo_id, pack_id]).await?;
     Ok(())
 }

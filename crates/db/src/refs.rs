@@ -47,7 +47,7 @@ impl RefRow {
     }
 }
 
-fn git(row: &Row) -> Result<GitRow, DbError> {
+pub(crate) fn git(row: &Row) -> Result<GitRow, DbError> {
     Ok(GitRow {
         seq: row.int("seq")?,
         gc_epoch: row.int("gc_epoch")?,
@@ -221,7 +221,7 @@ pub async fn log_ref_change(
     cause: &str,
     now: Timestamp,
 ) -> Result<(), DbError> {
-    tx.execute(
+    tx.execute_later(
         "INSERT INTO git_reflog (repo_id, seq, ref_name, old_oid, new_oid, actor_id, cause, at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         args![repo_id, seq, change.name.as_str(), change.old, change.new, actor_id, cause, now],
@@ -246,17 +246,13 @@ pub async fn list_recent_old_oids(
 /// Asks for unreachable objects to be dropped. A look that is planned for later stays planned: what was cut off now
 /// is kept longer than that.
 pub async fn want_drop(tx: &mut Tx, repo_id: i64) -> Result<(), DbError> {
-    tx.execute("UPDATE git_repo SET drop_wanted = $2 WHERE repo_id = $1", args![repo_id, true])
+    tx.execute_later("UPDATE git_repo SET drop_wanted = $2 WHERE repo_id = $1", args![repo_id, true])
         .await?;
     Ok(())
 }
 
 /// Plans the next look for unreachable objects, or takes the wish for one back.
-pub async fn plan_drop(
-    tx: &mut Tx,
-    repo_id: i64,
-    after: Option<Timestamp>,
-) -> Result<(), DbError> {
+pub async fn plan_drop(tx: &mut Tx, repo_id: i64, after: Option<Timestamp>) -> Result<(), DbError> {
     let sql = "UPDATE git_repo SET drop_wanted = $2, drop_after = $3 WHERE repo_id = $1";
     tx.execute(sql, args![repo_id, after.is_some(), after]).await?;
     Ok(())

@@ -1,10 +1,13 @@
 //! Repositories as records: names, visibility, redirects. Their contents are in [`crate::refs`] and [`crate::pack`].
 
 use serde_json::Value as Json;
-use steelyard_core::{Namespace, RepoId, RepoKind, RepoName, Timestamp, Visibility};
+use steelyard_core::{
+    Namespace, OrgRole, RefName, RepoId, RepoKind, RepoName, Timestamp, Visibility,
+};
 
 use crate::account::AccountKind;
 use crate::conn::args;
+use crate::refs::{self, GitRow, RefRow};
 use crate::{Conn, DbError, Row, Tx};
 
 /// A repository that exists (deleted ones are not returned by this module).
@@ -71,6 +74,19 @@ fn repo(row: &Row) -> Result<RepoRow, DbError> {
     })
 }
 
+/// A repository together with what a request most often asks next, read in one statement.
+#[derive(Debug)]
+pub struct RepoAt {
+    /// The repository.
+    pub repo: RepoRow,
+    /// The role of the asking user in the organisation that owns it.
+    pub org_role: Option<OrgRole>,
+    /// Where its history stands.
+    pub git: GitRow,
+    /// The ref that was asked for, where it exists.
+    pub reference: Option<RefRow>,
+}
+
 /// A new repository.
 #[derive(Debug)]
 pub struct NewRepo<'a> {
@@ -123,6 +139,38 @@ pub async fn create_repo(
         )
         .await?;
     row.int("id")
+}
+
+/// As [`find_repo`], with the user's role in it, its history and one of its refs.
+pub async fn find_repo_at(
+    conn: &mut Conn,
+    kind: RepoKind,
+    id: &RepoId,
+    user_id: Option<i64>,
+    reference: Option<&RefName>,
+) -> Result<Option<RepoAt>, DbError> {
+    let sql = "SELECT r.id, r.public_id, r.kind, r.owner_id, a.kind AS owner_kind, a.name AS owner_name, r.name, \
+               r.creator_id, r.visibility, r.gated, r.disabled, r.created_at, r.last_modified, r.settings, r.facts, \
+               m.role AS org_role, f.name AS ref_name, f.oid AS ref_oid, f.peeled AS ref_peeled, \
+               g.seq, g.gc_epoch, g.generation, g.head_ref, g.tail_packs, g.tail_bytes, g.drop_wanted, g.drop_after \
+               FROM account a JOIN repo r ON r.owner_id = a.id JOIN git_repo g ON g.repo_id = r.id \
+               LEFT JOIN org_member m ON m.org_id = a.id AND m.user_id = $4 \
+               LEFT JOIN git_ref f ON f.repo_id = r.id AND f.name = $5 \
+               WHERE a.name_folded = $1 AND r.kind = $2 AND r.name_folded = $3 AND r.deleted_at IS NULL";
+    let name = reference.map(RefName::as_str);
+    let args = args![id.namespace.folded(), kind.as_str(), id.name.folded(), user_id, name];
+    let Some(row) = conn.fetch_optional(sql, args).await? else { return Ok(None) };
+    let reference = match row.opt_oid("ref_oid")? {
+        Some(oid) => {
+            Some(RefRow { name: row.text("ref_name")?, oid, peeled: row.opt_oid("ref_peeled")? })
+        }
+        None => None,
+    };
+    let org_role = match row.opt_text("org_role")? {
+        Some(_) => Some(row.parsed("org_role", OrgRole::parse)?),
+        None => None,
+    };
+    Ok(Some(RepoAt { repo: repo(&row)?, org_role, git: refs::git(&row)?, reference }))
 }
 
 /// The repository that carries this name now, in any case.
@@ -272,7 +320,7 @@ pub async fn touch_repo(
     facts: Option<&Json>,
 ) -> Result<(), DbError> {
     let sql = "UPDATE repo SET last_modified = $2, facts = COALESCE($3, facts) WHERE id = $1";
-    tx.execute(sql, args![id, now, facts.map(Json::to_string)]).await?;
+    tx.execute_later(sql, args![id, now, facts.map(Json::to_string)]).await?;
     Ok(())
 }
 

@@ -87,6 +87,18 @@ pub fn hash_object(kind: ObjectKind, data: &[u8]) -> Result<Oid, GitError> {
     Ok(Oid::new((*outcome.hash()).into()))
 }
 
+/// Computes the id of a folder this crate has put together, about four times as fast: without looking for the marks of
+/// a collision attack. Only for folders of which
+/// [`crate::Tree`] says that they leave no room for one.
+pub(crate) fn hash_built_tree(data: &[u8]) -> Oid {
+    use sha1::{Digest, Sha1};
+    let mut header = [0; 32];
+    let mut hasher = Sha1::new();
+    hasher.update(write_header(&mut header, ObjectKind::Tree, data.len()));
+    hasher.update(data);
+    Oid::new(hasher.finalize().into())
+}
+
 /// Plain SHA-1, for pack trailers: they guard against bit rot, not against attackers.
 pub(crate) fn checksum(data: &[u8]) -> Oid {
     use sha1::{Digest, Sha1};
@@ -124,6 +136,14 @@ mod tests {
         assert_eq!(id(ObjectKind::Tree, b""), "4b825dc642cb6eb9a060e54bf8d69288fbee4904");
         assert_eq!(id(ObjectKind::Blob, b""), "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391");
         assert_eq!(id(ObjectKind::Blob, b"hello\n"), "ce013625030ba8dba906f756967f9e9ca394464a");
+    }
+
+    #[test]
+    fn a_built_folder_has_the_same_id_either_way() {
+        for size in [0, 1, 55, 64, 5000] {
+            let data = vec![b'x'; size];
+            assert_eq!(hash_built_tree(&data), hash_object(ObjectKind::Tree, &data).unwrap());
+        }
     }
 
     #[test]

@@ -125,6 +125,9 @@ impl TreeEntry {
     }
 }
 
+/// Longest name in a folder that [`Tree::leaves_no_room`].
+const PLAIN_NAME_BYTES_MAX: usize = 32;
+
 /// A folder: the bytes of its object and where each entry starts.
 #[derive(Debug, Clone, Default)]
 pub struct Tree {
@@ -178,6 +181,24 @@ impl Tree {
     /// True when there is no entry.
     pub fn is_empty(&self) -> bool {
         self.starts.is_empty()
+    }
+
+    /// True when nobody can have hidden a block of a SHA-1 collision attack in it.
+    ///
+    /// Such an attack needs two folders that differ in most words of some blocks of 64 bytes. With names of at most
+    /// [`PLAIN_NAME_BYTES_MAX`] bytes, every such block holds parts of ids of objects; both folders would have to name
+    /// objects that exist, whose ids differ in just the bits that the attack dictates, and finding those is as hard as
+    /// finding any collision by chance. The id of a submodule is free, so a folder with one does not qualify.
+    pub(crate) fn leaves_no_room(&self) -> bool {
+        const ENTRY_BYTES_MAX: usize = "100644 ".len() + PLAIN_NAME_BYTES_MAX + 1 + Oid::LEN;
+        let bytes = self.data.as_ref();
+        let ends = self.starts.iter().skip(1).map(|start| *start as usize).chain([bytes.len()]);
+        self.starts.iter().zip(ends).all(|(start, end)| {
+            let start = *start as usize;
+            let is_object =
+                [&b"100"[..], b"40000 ", b"12"].iter().any(|mode| bytes[start..].starts_with(mode));
+            end - start <= ENTRY_BYTES_MAX && is_object
+        })
     }
 
     /// Bytes of memory it occupies, about.
@@ -430,5 +451,22 @@ mod tests {
             let cut = Tree::parse(good.slice(..end));
             assert!(cut.is_err() || [29, 60, 94].contains(&end), "{end}");
         }
+    }
+
+    #[test]
+    fn long_names_and_submodules_leave_room_for_an_attack() {
+        let tree = |mode, name: &[u8]| {
+            let name = Bytes::copy_from_slice(name);
+            let plain = TreeEntry {
+                mode: EntryMode::File,
+                name: Bytes::from_static(b"z"),
+                oid: EMPTY_TREE,
+            };
+            Tree::from_entries(vec![TreeEntry { mode, name, oid: EMPTY_TREE }, plain]).unwrap()
+        };
+        assert!(tree(EntryMode::File, &[b'a'; 32]).leaves_no_room());
+        assert!(tree(EntryMode::Tree, b"folder").leaves_no_room());
+        assert!(!tree(EntryMode::File, &[b'a'; 33]).leaves_no_room());
+        assert!(!tree(EntryMode::Gitlink, b"a").leaves_no_room());
     }
 }

@@ -9,7 +9,7 @@ use steelyard_core::Oid;
 use super::{Change, Folder};
 use crate::GitError;
 use crate::delta::{DeltaWriter, tree_delta};
-use crate::object::{ObjectKind, hash_object};
+use crate::object::{ObjectKind, hash_built_tree, hash_object};
 use crate::pack::{DELTA_DEPTH_WRITTEN_MAX, PackBuilder};
 use crate::read::get_tree;
 use crate::store::ObjectSource;
@@ -18,6 +18,9 @@ use crate::tree::{EMPTY_TREE, EntryMode, Tree, encode_entry, order};
 /// From this size on, a folder whose chain of deltas is full gets a delta against the bottom of that chain,
 /// because deflating it whole costs far more.
 const REBASE_BYTES_MIN: usize = 32 * 1024;
+
+/// From this size on, looking for collision attacks takes most of the time a folder costs.
+const PLAIN_HASH_BYTES_MIN: usize = 64 * 1024;
 
 /// A name and what it is to be.
 struct Insert {
@@ -84,7 +87,11 @@ impl Merged {
         builder: &mut PackBuilder,
     ) -> Result<Oid, GitError> {
         let data = self.tree.data().clone();
-        let oid = hash_object(ObjectKind::Tree, &data)?;
+        let oid = if data.len() >= PLAIN_HASH_BYTES_MIN && self.tree.leaves_no_room() {
+            hash_built_tree(&data)
+        } else {
+            hash_object(ObjectKind::Tree, &data)?
+        };
         if builder.contains(&oid) {
             return Ok(oid);
         }

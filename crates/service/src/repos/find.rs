@@ -1,8 +1,8 @@
 //! From a name in a request to a repository the actor may act on.
 
-use steelyard_core::{RepoId, RepoKind, Visibility};
+use steelyard_core::{OrgRole, RefName, RepoId, RepoKind, Visibility};
 use steelyard_db::account::{self, AccountKind, AccountRow};
-use steelyard_db::repo::{self, RepoRow};
+use steelyard_db::repo::{self, RepoAt, RepoRow};
 use steelyard_db::Conn;
 
 use crate::access::{Standing, Verdict, authorize};
@@ -27,10 +27,23 @@ impl Hub {
         id: &RepoId,
         action: Action,
     ) -> Result<RepoRow> {
+        Ok(self.repo_at(conn, actor, kind, id, action, None).await?.repo)
+    }
+
+    /// As [`Hub::repo_on`], with the history and one ref, all as of one moment.
+    pub(crate) async fn repo_at(
+        &self,
+        conn: &mut Conn,
+        actor: &Actor,
+        kind: RepoKind,
+        id: &RepoId,
+        action: Action,
+        reference: Option<&RefName>,
+    ) -> Result<RepoAt> {
         let hidden = Error::NotFound(Missing::Repo { anonymous: actor.is_anonymous() });
-        if let Some(row) = repo::find_repo(conn, kind, id).await? {
-            self.check_repo(conn, actor, &row, action).await?;
-            return Ok(row);
+        if let Some(found) = repo::find_repo_at(conn, kind, id, actor.id(), reference).await? {
+            self.decide(actor, &found.repo, found.org_role, action)?;
+            return Ok(found);
         }
         let Some(row) = repo::find_moved_repo(conn, kind, id).await? else { return Err(hidden) };
         self.check_repo(conn, actor, &row, Action::ReadRepo).await?;
@@ -45,8 +58,15 @@ impl Hub {
         row: &RepoRow,
         action: Action,
     ) -> Result<()> {
-        let standing = standing(conn, actor, row).await?;
-        let verdict = authorize(actor, action, &standing);
+        let org_role = match (actor.id(), row.owner_kind) {
+            (Some(user_id), AccountKind::Org) => account::find_role(conn, row.owner_id, user_id).await?,
+            _ => None,
+        };
+        self.decide(actor, row, org_role, action)
+    }
+
+    fn decide(&self, actor: &Actor, row: &RepoRow, org_role: Option<OrgRole>, action: Action) -> Result<()> {
+        let verdict = authorize(actor, action, &standing(actor, row, org_role));
         if verdict == Verdict::Hide {
             return Err(Error::NotFound(Missing::Repo { anonymous: actor.is_anonymous() }));
         }
@@ -112,19 +132,15 @@ impl Hub {
     }
 }
 
-async fn standing(conn: &mut Conn, actor: &Actor, row: &RepoRow) -> Result<Standing> {
-    let org_role = match (actor.id(), row.owner_kind) {
-        (Some(user_id), AccountKind::Org) => account::find_role(conn, row.owner_id, user_id).await?,
-        _ => None,
-    };
-    Ok(Standing {
+fn standing(actor: &Actor, row: &RepoRow, org_role: Option<OrgRole>) -> Standing {
+    Standing {
         visibility: row.visibility,
         // Lists of accepted people come with the access-request routes; until then a gate admits writers only.
         gated_out: !row.gated.is_empty(),
         is_owner: actor.id() == Some(row.owner_id),
         org_role,
         is_creator: actor.id() == Some(row.creator_id),
-    })
+    }
 }
 
 fn refusal(actor: &Actor, action: Action, row: &RepoRow) -> Error {

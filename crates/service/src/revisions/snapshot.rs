@@ -36,8 +36,20 @@ impl Hub {
         action: Action,
     ) -> Result<Snapshot> {
         let mut conn = self.db().read().await?;
-        let repo = self.repo_on(&mut conn, actor, kind, id, action).await?;
-        self.snapshot_of(conn, repo, revision).await
+        let likely = match revision {
+            Revision::Named { refs, .. } => refs.first(),
+            Revision::Commit(_) => None,
+        };
+        let found = self.repo_at(&mut conn, actor, kind, id, action, likely).await?;
+        let (state, target) = match (found.reference, revision) {
+            (Some(found_ref), _) => {
+                (found.git, Target::Known { oid: found_ref.target(), name: found_ref.name })
+            }
+            (None, Revision::Commit(oid)) => (found.git, Target::Claimed(*oid)),
+            (None, Revision::Named { .. }) => self.find_commit(&mut conn, found.repo.id, revision).await?,
+        };
+        drop(conn);
+        self.snapshot_at(found.repo, &state, target).await
     }
 
     /// The repository's default branch, or `None` while it has no commit.
@@ -59,8 +71,12 @@ impl Hub {
     ) -> Result<Snapshot> {
         let (state, target) = self.find_commit(&mut conn, repo.id, revision).await?;
         drop(conn);
+        self.snapshot_at(repo, &state, target).await
+    }
+
+    async fn snapshot_at(&self, repo: RepoRow, state: &GitRow, target: Target) -> Result<Snapshot> {
         let is_head = matches!(&target, Target::Known { name, .. } if *name == state.head_ref);
-        let history = self.history(repo.id, &state).await?;
+        let history = self.history(repo.id, state).await?;
         let commit = match target {
             Target::Known { oid, .. } => oid,
             Target::Claimed(oid) => {
