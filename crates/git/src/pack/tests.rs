@@ -85,6 +85,47 @@ fn a_tail_alone_is_completed_with_the_bases_it_lacks() {
 }
 
 #[test]
+fn objects_that_are_left_out_leave_no_trace() {
+    let repo = fifty_commits();
+    let commits: Vec<Oid> = repo
+        .packs
+        .iter()
+        .flat_map(|pack| pack.toc.iter().map(|entry| entry.oid))
+        .filter(|oid| repo.set.header(oid).unwrap().unwrap().0 == ObjectKind::Commit)
+        .collect();
+    let last = commits.iter().find(|oid| !commits.iter().any(|other| parent_is(&repo, other, oid)));
+    // Only what the last commit holds: all older folders go, although newer ones are deltas against them.
+    let tree = repo.tree_of(last.unwrap());
+    let keep = crate::walk::reachable(&repo.set, &[tree], &|_| false, &mut |oid| {
+        Err(GitError::Missing(*oid))
+    });
+    let keep = keep.unwrap();
+    let tail = repo.packs[30..].iter().map(|pack| Arc::new(pack.clone().into_pack()));
+    let tail: Vec<_> = tail.collect();
+    assert!(tail.iter().any(|pack| !pack.foreign_bases().unwrap().is_empty()));
+    let all: Vec<_> = repo.packs.iter().map(|pack| Arc::new(pack.clone().into_pack())).collect();
+    for packs in [&tail, &all] {
+        let inputs: Vec<_> = packs.iter().map(|pack| (pack.data(), pack.toc())).collect();
+        let kept = concat_kept(&inputs, &repo.set, &|oid| keep.contains(oid)).unwrap();
+        assert_eq!(verified(&kept, &NoObjects), kept.toc);
+        assert!(kept.toc.iter().all(|entry| keep.contains(&entry.oid)));
+        let expected = packs.iter().flat_map(|pack| pack.toc().iter()).map(|entry| entry.oid);
+        for oid in expected.filter(|oid| keep.contains(oid)) {
+            assert!(kept.toc.find(&oid).is_some());
+        }
+        Oracle::new().index_pack(&kept);
+        assert_eq!(kept.into_pack().foreign_bases().unwrap(), []);
+    }
+    let inputs = [(all[0].data(), all[0].toc())];
+    let nothing = concat_kept(&inputs, &repo.set, &|_| false).unwrap();
+    assert!(nothing.toc.is_empty());
+}
+
+fn parent_is(repo: &Repo, child: &Oid, parent: &Oid) -> bool {
+    crate::read::get_commit(&repo.set, child).unwrap().parents.contains(parent)
+}
+
+#[test]
 fn packs_made_by_git_are_read_and_joined() {
     let repo = fifty_commits();
     let oracle = Oracle::new();

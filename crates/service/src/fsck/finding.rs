@@ -56,17 +56,29 @@ impl Finding {
     }
 
     /// Data is lost or cannot be reached.
-    pub(super) fn error(place: impl Into<String>, what: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub(super) fn error(
+        place: impl Into<String>,
+        what: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Self {
         Self::new(Severity::Error, place, what, hint)
     }
 
     /// Somebody should look.
-    pub(super) fn warning(place: impl Into<String>, what: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub(super) fn warning(
+        place: impl Into<String>,
+        what: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Self {
         Self::new(Severity::Warning, place, what, hint)
     }
 
     /// No fault.
-    pub(super) fn info(place: impl Into<String>, what: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub(super) fn info(
+        place: impl Into<String>,
+        what: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Self {
         Self::new(Severity::Info, place, what, hint)
     }
 
@@ -105,7 +117,11 @@ impl Findings {
     pub(super) fn into_list(mut self) -> Vec<Finding> {
         if self.more > 0 {
             let what = format!("{} more findings are not shown", self.more);
-            self.list.push(Finding::error("this repository", what, "repair what is shown and check again"));
+            self.list.push(Finding::error(
+                "this repository",
+                what,
+                "repair what is shown and check again",
+            ));
         }
         self.list
     }
@@ -118,7 +134,9 @@ mod tests {
     #[test]
     fn what_is_left_out_is_counted() {
         let mut findings = Findings::default();
-        findings.extend((0..FINDINGS_MAX + 7).map(|n| Finding::warning(n.to_string(), "is odd", "look")));
+        findings.extend(
+            (0..FINDINGS_MAX + 7).map(|n| Finding::warning(n.to_string(), "is odd", "look")),
+        );
         assert!(!findings.has_errors());
         let list = findings.into_list();
         assert_eq!(list.len(), FINDINGS_MAX + 1);

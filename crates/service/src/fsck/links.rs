@@ -92,7 +92,10 @@ impl Hub {
         for pointer in pointers {
             let mut conn = self.db().read().await?;
             let link = lfs::find_link(&mut conn, repo_id, pointer.sha256).await?;
-            if link.is_none() && missing == Severity::Error && check::has_deleted_links(&mut conn, repo_id).await? {
+            if link.is_none()
+                && missing == Severity::Error
+                && check::has_deleted_links(&mut conn, repo_id).await?
+            {
                 missing = Severity::Warning;
             }
             drop(conn);
@@ -106,10 +109,15 @@ impl Hub {
                     Finding::error(pointer.place.clone(), what, "commit the file again")
                 }
                 None => {
-                    let what = format!("names large file {}, which the repository has no link to", pointer.sha256);
+                    let what = format!(
+                        "names large file {}, which the repository has no link to",
+                        pointer.sha256
+                    );
                     let hint = match missing {
                         Severity::Error => "upload the file again",
-                        _ => "owners deleted large files here; upload the file again or remove it from the branch",
+                        _ => {
+                            "owners deleted large files here; upload the file again or remove it from the branch"
+                        }
                     };
                     Finding::new(missing, pointer.place.clone(), what, hint)
                 }

@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::finding::{Finding, Findings};
 use crate::fetch::blocking;
+use crate::jobs::chain;
 use crate::{Error, Hub, Result};
 
 const RESTORE: &str = "restore it from a backup of the store it lies in";
@@ -40,7 +41,11 @@ impl Drop for TemporaryFile {
 
 impl Hub {
     /// Loads the packs of a repository as far as that is possible.
-    pub(super) async fn load_packs(&self, rows: &[PackRow], findings: &mut Findings) -> Result<Vec<Loaded>> {
+    pub(super) async fn load_packs(
+        &self,
+        rows: &[PackRow],
+        findings: &mut Findings,
+    ) -> Result<Vec<Loaded>> {
         let mut loaded = Vec::with_capacity(rows.len());
         for row in rows {
             let place = format!("pack {}", row.pack_id);
@@ -59,13 +64,20 @@ impl Hub {
             return bad("its row is missing".to_owned());
         };
         drop(conn);
-        let Ok(uuid) = Uuid::parse_str(&row.pack_id) else { return bad("its id is not a UUID".to_owned()) };
+        let Ok(uuid) = Uuid::parse_str(&row.pack_id) else {
+            return bad("its id is not a UUID".to_owned());
+        };
         let PackBytes { toc, inline, .. } = bytes;
         let data = match inline {
             Some(inline) => PackData::new(inline.into()),
             None => match self.open_stored(uuid).await? {
                 Some(data) => data,
-                None => return bad(format!("its bytes are missing from the object store ({})", Key::pack(uuid))),
+                None => {
+                    return bad(format!(
+                        "its bytes are missing from the object store ({})",
+                        Key::pack(uuid)
+                    ));
+                }
             },
         };
         let data = match data {
@@ -134,24 +146,25 @@ pub(super) fn verify_all(loaded: Vec<Loaded>) -> (PackSet, Vec<Finding>) {
     let mut findings = Vec::new();
     for Loaded { place, pack, toc_is_broken } in loaded {
         if toc_is_broken {
-            findings.push(Finding::error(place.clone(), "its table of contents cannot be read", RESTORE));
+            findings.push(Finding::error(
+                place.clone(),
+                "its table of contents cannot be read",
+                RESTORE,
+            ));
         }
         match verify(pack.data().bytes().clone(), &all, VerifyLimits::default()) {
             Ok(toc) if toc == *pack.toc() => sound.push(pack),
-            Ok(_) => findings.push(Finding::error(place, "its table of contents tells of other objects", RESTORE)),
-            Err(error) => findings.push(Finding::error(place, format!("it is damaged: {}", chain(&error)), RESTORE)),
+            Ok(_) => findings.push(Finding::error(
+                place,
+                "its table of contents tells of other objects",
+                RESTORE,
+            )),
+            Err(error) => findings.push(Finding::error(
+                place,
+                format!("it is damaged: {}", chain(&error)),
+                RESTORE,
+            )),
         }
     }
     (PackSet::from_packs(sound), findings)
-}
-
-/// An error and its causes on one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

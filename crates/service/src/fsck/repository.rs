@@ -29,7 +29,12 @@ struct Round {
 }
 
 impl Hub {
-    pub(super) async fn fsck_repo(&self, row: &RepoRow, deep: bool, report: &mut Report<'_>) -> Result<()> {
+    pub(super) async fn fsck_repo(
+        &self,
+        row: &RepoRow,
+        deep: bool,
+        report: &mut Report<'_>,
+    ) -> Result<()> {
         let label = label(row);
         report.looking(label.clone());
         let mut number = 1;
@@ -37,14 +42,16 @@ impl Hub {
             let before = self.git_row(row.id).await?;
             let round = Box::pin(self.fsck_round(row, deep)).await?;
             let after = self.git_row(row.id).await?;
-            let place = |git: Option<GitRow>| git.map(|git| (git.seq, git.generation, git.gc_epoch));
+            let place =
+                |git: Option<GitRow>| git.map(|git| (git.seq, git.generation, git.gc_epoch));
             if !round.findings.has_errors() || place(before) == place(after) || number == ROUNDS {
                 break round;
             }
             number += 1;
         };
         let mut conn = self.db().read().await?;
-        if round.findings.has_errors() && repo::find_repo_by_id(&mut conn, row.id).await?.is_none() {
+        if round.findings.has_errors() && repo::find_repo_by_id(&mut conn, row.id).await?.is_none()
+        {
             return Ok(());
         }
         drop(conn);
@@ -69,13 +76,21 @@ impl Hub {
         let mut conn = self.db().read().await?;
         let Some((state, refs)) = refs::list_refs_with_git(&mut conn, row.id).await? else {
             let hint = "restore the database from a backup, or delete the repository";
-            round.findings.push(Finding::error("git_repo", "the repository has no history record", hint));
+            round.findings.push(Finding::error(
+                "git_repo",
+                "the repository has no history record",
+                hint,
+            ));
             return Ok(round);
         };
         let rows = pack::list_packs(&mut conn, row.id, 0).await?;
         for pack_id in check::list_rowless_packs(&mut conn, row.id).await? {
             let what = "the repository names a pack that has no row";
-            round.findings.push(Finding::error(format!("pack {pack_id}"), what, "restore the database from a backup"));
+            round.findings.push(Finding::error(
+                format!("pack {pack_id}"),
+                what,
+                "restore the database from a backup",
+            ));
         }
         drop(conn);
         round.refs = refs.len() as u64;
@@ -126,7 +141,8 @@ impl Hub {
 }
 
 fn check_counters(state: &GitRow, rows: &[PackRow], findings: &mut Findings) {
-    let tail: Vec<_> = rows.iter().filter(|row| row.seq <= state.seq && row.kind == PackKind::Tail).collect();
+    let tail: Vec<_> =
+        rows.iter().filter(|row| row.seq <= state.seq && row.kind == PackKind::Tail).collect();
     let bytes: i64 = tail.iter().map(|row| row.size_bytes).sum();
     let newer = rows.iter().any(|row| row.seq > state.seq);
     let packs = i64::try_from(tail.len()).unwrap_or(i64::MAX);
@@ -136,6 +152,10 @@ fn check_counters(state: &GitRow, rows: &[PackRow], findings: &mut Findings) {
             "counts {} tail packs of {} bytes, there are {packs} of {bytes}",
             state.tail_packs, state.tail_bytes
         );
-        findings.push(Finding::warning("git_repo", what, "the next join counts anew; nothing to do"));
+        findings.push(Finding::warning(
+            "git_repo",
+            what,
+            "the next join counts anew; nothing to do",
+        ));
     }
 }

@@ -41,7 +41,9 @@ impl Hub {
             after.clone_from(&last.public_id);
             for link in &links {
                 report.summary.contents += 1;
-                if let Some(finding) = self.check_content(link.sha256, link.size_bytes, deep).await? {
+                if let Some(finding) =
+                    self.check_content(link.sha256, link.size_bytes, deep).await?
+                {
                     report.found(finding.about(&label));
                 }
             }
@@ -64,7 +66,11 @@ impl Hub {
         let mut conn = self.db().read().await?;
         for id in check::list_ownerless_repos(&mut conn, LISTED_MAX).await? {
             let hint = "restore the database from a backup";
-            report.found(Finding::error(format!("repository {id}"), "its owner does not exist", hint));
+            report.found(Finding::error(
+                format!("repository {id}"),
+                "its owner does not exist",
+                hint,
+            ));
         }
         for redirect in check::list_bad_redirects(&mut conn, LISTED_MAX).await? {
             let what = if redirect.is_shadowed {
@@ -95,9 +101,15 @@ impl Hub {
         }
     }
 
-    async fn check_content(&self, sha256: Sha256, size: u64, deep: bool) -> Result<Option<Finding>> {
+    async fn check_content(
+        &self,
+        sha256: Sha256,
+        size: u64,
+        deep: bool,
+    ) -> Result<Option<Finding>> {
         let key = Key::lfs(&sha256);
-        let bad = |what: String| Ok(Some(Finding::error(format!("large file {sha256}"), what, RESTORE)));
+        let bad =
+            |what: String| Ok(Some(Finding::error(format!("large file {sha256}"), what, RESTORE)));
         let found = self.blobs().head(&key).await?;
         match found {
             Some(info) if info.size == size => {}
@@ -107,7 +119,11 @@ impl Hub {
                 // Deleted since the row was read, or about to be.
                 let is_gone = lfs::find_object(&mut conn, sha256).await?.is_none()
                     || check::is_condemned(&mut conn, sha256).await?;
-                return if is_gone { Ok(None) } else { bad(format!("is missing from the object store ({key})")) };
+                return if is_gone {
+                    Ok(None)
+                } else {
+                    bad(format!("is missing from the object store ({key})"))
+                };
             }
         }
         if !deep {
@@ -119,7 +135,11 @@ impl Hub {
             hasher.update(&chunk.map_err(Error::internal)?);
         }
         let actual = Sha256::new(hasher.finalize().into());
-        if actual == sha256 { Ok(None) } else { bad(format!("holds other bytes: their SHA-256 is {actual}")) }
+        if actual == sha256 {
+            Ok(None)
+        } else {
+            bad(format!("holds other bytes: their SHA-256 is {actual}"))
+        }
     }
 
     /// Contents in the object store that have no row: a crash between the two leaves them.
@@ -134,7 +154,7 @@ impl Hub {
                 let Some(sha256) = key.lfs_sha256() else { continue };
                 if lfs::find_object(&mut conn, sha256).await?.is_none() {
                     let what = format!("{} bytes without a row", info.size);
-                    let hint = "left by an upload that never ended; the next upload of the file takes it over";
+                    let hint = "left by an upload that never ended; the job lfs.orphans deletes it in some days";
                     report.found(Finding::info(key.to_string(), what, hint));
                 }
             }
@@ -157,9 +177,17 @@ impl Hub {
                 }
                 let what = format!("{} bytes without a row", info.size);
                 report.found(if info.modified < old {
-                    Finding::warning(key.to_string(), what, "the job packs.orphans should have deleted it; see its log")
+                    Finding::warning(
+                        key.to_string(),
+                        what,
+                        "the job packs.orphans should have deleted it; see its log",
+                    )
                 } else {
-                    Finding::info(key.to_string(), what, "the job packs.orphans deletes it after a week")
+                    Finding::info(
+                        key.to_string(),
+                        what,
+                        "the job packs.orphans deletes it after a week",
+                    )
                 });
             }
         }
@@ -172,16 +200,28 @@ impl Hub {
         let uploads = check::count_stale_uploads(&mut conn, before).await?;
         if uploads > 0 {
             let what = format!("{uploads} uploads ended long ago and still have rows");
-            report.found(Finding::warning("lfs_upload", what, "the job lfs.sweep deletes them while a hub runs"));
+            report.found(Finding::warning(
+                "lfs_upload",
+                what,
+                "the job lfs.sweep deletes them while a hub runs",
+            ));
         }
         let retired = check::count_stale_retired(&mut conn, before).await?;
         if retired > 0 {
             let what = format!("{retired} packs were replaced long ago and are still there");
-            report.found(Finding::warning("git_repo_pack", what, "the job packs.sweep deletes them while a hub runs"));
+            report.found(Finding::warning(
+                "git_repo_pack",
+                what,
+                "the job packs.sweep deletes them while a hub runs",
+            ));
         }
         for pack_id in pack::list_unnamed(&mut conn, "", LISTED_MAX).await? {
             let hint = "it only takes room; delete its row from git_pack";
-            report.found(Finding::warning(format!("pack {pack_id}"), "no repository names it", hint));
+            report.found(Finding::warning(
+                format!("pack {pack_id}"),
+                "no repository names it",
+                hint,
+            ));
         }
         drop(conn);
         self.fsck_stored_uploads(report).await
@@ -200,7 +240,11 @@ impl Hub {
         }
         if count > 0 {
             let what = format!("{count} objects belong to no upload");
-            report.found(Finding::info(Family::Uploads.prefix(), what, "they only take room and may be deleted"));
+            report.found(Finding::info(
+                Family::Uploads.prefix(),
+                what,
+                "the job lfs.orphans deletes them in some days",
+            ));
         }
         Ok(())
     }

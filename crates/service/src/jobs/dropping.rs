@@ -14,15 +14,16 @@ use std::sync::Arc;
 
 use steelyard_core::fault::crash_point;
 use steelyard_core::{Oid, Timestamp};
+use steelyard_db::Tx;
 use steelyard_db::pack::{self, PackKind, PackRow};
 use steelyard_db::refs::{self, RefRow};
-use steelyard_db::Tx;
 use steelyard_git::pack::concat_kept;
 use steelyard_git::walk::reachable;
 use steelyard_git::{BuiltPack, GitError, ObjectSource as _, Pack};
 
-use super::join::{JOIN_BYTES_MAX, blocking};
+use super::join::JOIN_BYTES_MAX;
 use super::manifest::Manifest;
+use crate::fetch::blocking;
 use crate::history::{History, PreparedPack, broken};
 use crate::{Error, Hub, Result};
 
@@ -72,7 +73,9 @@ impl Hub {
         let state = refs::find_git(&mut conn, repo_id).await?;
         drop(conn);
         let now = self.now();
-        let is_due = state.is_some_and(|state| state.drop_wanted && state.drop_after.is_none_or(|after| after <= now));
+        let is_due = state.is_some_and(|state| {
+            state.drop_wanted && state.drop_after.is_none_or(|after| after <= now)
+        });
         if is_due { Box::pin(self.drop_unreachable(repo_id)).await } else { Ok(()) }
     }
 
@@ -107,10 +110,16 @@ impl Hub {
     }
 
     /// Marks, and rewrites what is dirty; what an earlier pass did is used again as far as it still holds.
-    async fn prepare_pass(&self, repo_id: i64, manifest: &Manifest, last: Option<Pass>) -> Result<Pass> {
+    async fn prepare_pass(
+        &self,
+        repo_id: i64,
+        manifest: &Manifest,
+        last: Option<Pass>,
+    ) -> Result<Pass> {
         let mut conn = self.db().read().await?;
         let now = self.now();
-        let recent = refs::list_recent_old_oids(&mut conn, repo_id, now.plus_secs(-KEEP_SECS)).await?;
+        let recent =
+            refs::list_recent_old_oids(&mut conn, repo_id, now.plus_secs(-KEEP_SECS)).await?;
         drop(conn);
         let (marked, prepared_for, prepared) = match last {
             Some(pass) => (Some(pass.marks), pass.dirty, pass.prepared),
@@ -118,7 +127,8 @@ impl Hub {
         };
         let history = Arc::clone(&manifest.history);
         let refs = manifest.refs.clone();
-        let marks = blocking(move || mark(&history, &refs, &recent, marked.as_deref(), now)).await?;
+        let marks =
+            blocking(move || mark(&history, &refs, &recent, marked.as_deref(), now)).await?;
         let marks = Arc::new(marks);
         let packs = packs_of(manifest, &manifest.rows)?;
         let marking = Arc::clone(&marks);
@@ -183,7 +193,10 @@ impl Hub {
     }
 }
 
-fn packs_of<'a>(manifest: &Manifest, rows: impl IntoIterator<Item = &'a PackRow>) -> Result<Vec<(String, Arc<Pack>)>> {
+fn packs_of<'a>(
+    manifest: &Manifest,
+    rows: impl IntoIterator<Item = &'a PackRow>,
+) -> Result<Vec<(String, Arc<Pack>)>> {
     rows.into_iter().map(|row| Ok((row.pack_id.clone(), manifest.pack(&row.pack_id)?))).collect()
 }
 
@@ -199,7 +212,8 @@ fn mark(
     let known = |oid: &Oid| earlier.is_some_and(|marks| marks.live.contains(oid));
     let tips: Vec<Oid> = refs.iter().map(|row| row.oid).collect();
     // Where something is missing, nothing may be dropped.
-    let mut live = reachable(history, &tips, &known, &mut |oid| Err(GitError::Missing(*oid))).map_err(broken)?;
+    let mut live = reachable(history, &tips, &known, &mut |oid| Err(GitError::Missing(*oid)))
+        .map_err(broken)?;
     let mut kept = HashSet::new();
     if let Some(earlier) = earlier {
         live.extend(&earlier.live);
@@ -229,8 +243,10 @@ fn mark(
 fn find_dirty(packs: &[(String, Arc<Pack>)], marks: &Marks) -> Result<Dirty> {
     let mut dirty = Dirty::default();
     for (id, pack) in packs {
-        let unmarked: Vec<Oid> = pack.toc().iter().map(|entry| entry.oid).filter(|oid| !marks.keeps(oid)).collect();
-        let bases = if unmarked.is_empty() { pack.foreign_bases().map_err(broken)? } else { Vec::new() };
+        let unmarked: Vec<Oid> =
+            pack.toc().iter().map(|entry| entry.oid).filter(|oid| !marks.keeps(oid)).collect();
+        let bases =
+            if unmarked.is_empty() { pack.foreign_bases().map_err(broken)? } else { Vec::new() };
         if !unmarked.is_empty() || bases.iter().any(|base| !marks.keeps(base)) {
             dirty.pack_ids.push(id.clone());
         }
@@ -261,7 +277,10 @@ fn rewrite(packs: &[(String, Arc<Pack>)], marks: &Marks, history: &History) -> R
     let built = concat_kept(&inputs, history, &|oid| marks.keeps(oid)).map_err(broken)?;
     for entry in packs.iter().flat_map(|(_, pack)| pack.toc().iter()) {
         if marks.keeps(&entry.oid) != built.toc.find(&entry.oid).is_some() {
-            return Err(Error::internal(format!("object {} is kept or dropped against its mark", entry.oid)));
+            return Err(Error::internal(format!(
+                "object {} is kept or dropped against its mark",
+                entry.oid
+            )));
         }
     }
     Ok(built)

@@ -15,8 +15,9 @@ use steelyard_git::{BuiltPack, Pack};
 
 use super::JobKind;
 use super::manifest::{Manifest, check_complete, of_kind, size_of};
+use crate::fetch::blocking;
 use crate::history::{History, PreparedPack, broken};
-use crate::{Error, Hub, Result};
+use crate::{Hub, Result};
 
 /// Most bytes that are joined at once; they are in memory meanwhile.
 pub(super) const JOIN_BYTES_MAX: u64 = 256 * 1024 * 1024;
@@ -95,7 +96,12 @@ impl Hub {
         Ok(tx.commit().await?)
     }
 
-    async fn promote_or_rewrite(&self, repo_id: i64, manifest: &Manifest, pack_id: &str) -> Result<()> {
+    async fn promote_or_rewrite(
+        &self,
+        repo_id: i64,
+        manifest: &Manifest,
+        pack_id: &str,
+    ) -> Result<()> {
         let pack = manifest.pack(pack_id)?;
         let bases = blocking(move || pack.foreign_bases().map_err(broken)).await?;
         if !bases.is_empty() {
@@ -109,13 +115,21 @@ impl Hub {
         Ok(tx.commit().await?)
     }
 
-    async fn join_into_one(&self, repo_id: i64, manifest: &Manifest, pack_ids: &[String]) -> Result<()> {
+    async fn join_into_one(
+        &self,
+        repo_id: i64,
+        manifest: &Manifest,
+        pack_ids: &[String],
+    ) -> Result<()> {
         let sources = pack_ids.iter().map(|id| manifest.pack(id)).collect::<Result<Vec<_>>>()?;
         let history = Arc::clone(&manifest.history);
         let built = blocking(move || join(&sources, &history)).await?;
         let prepared = self.prepare_pack(built, PackKind::Joined).await?;
         crash_point("join.stored");
-        if !self.replace_packs(repo_id, &manifest.rows, pack_ids, std::slice::from_ref(&prepared)).await? {
+        if !self
+            .replace_packs(repo_id, &manifest.rows, pack_ids, std::slice::from_ref(&prepared))
+            .await?
+        {
             self.discard_prepared(&prepared).await;
         }
         Ok(())
@@ -130,7 +144,12 @@ impl Hub {
         old: &[String],
         new: &[PreparedPack],
     ) -> Result<bool> {
-        let seq = rows.iter().filter(|row| old.contains(&row.pack_id)).map(|row| row.seq).max().unwrap_or(0);
+        let seq = rows
+            .iter()
+            .filter(|row| old.contains(&row.pack_id))
+            .map(|row| row.seq)
+            .max()
+            .unwrap_or(0);
         let mut tx = self.db().write().await?;
         if refs::lock_git(&mut tx, repo_id).await?.is_none() {
             return Ok(false);
@@ -160,11 +179,6 @@ fn join(sources: &[Arc<Pack>], history: &History) -> Result<BuiltPack> {
 fn wants_repack(rows: &[PackRow]) -> bool {
     let joined = size_of(of_kind(rows, PackKind::Joined)) + size_of(of_kind(rows, PackKind::Tail));
     joined > REPACK_BYTES_MIN.max(size_of(of_kind(rows, PackKind::Repacked)))
-}
-
-/// Runs CPU work off the async threads.
-pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(Error::internal)?
 }
 
 #[cfg(test)]
@@ -223,9 +237,14 @@ mod tests {
                 continue;
             }
             let chosen = plan(&rows).join;
-            let (gone, left): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| chosen.contains(&row.pack_id));
+            let (gone, left): (Vec<_>, Vec<_>) =
+                rows.into_iter().partition(|row| chosen.contains(&row.pack_id));
             rows = left;
-            rows.push(row(gone.iter().map(|row| row.seq).max().unwrap(), PackKind::Joined, size_of(&gone) as i64));
+            rows.push(row(
+                gone.iter().map(|row| row.seq).max().unwrap(),
+                PackKind::Joined,
+                size_of(&gone) as i64,
+            ));
             most = most.max(rows.len());
         }
         assert!(most <= 16, "{most} packs");

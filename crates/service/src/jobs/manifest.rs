@@ -35,7 +35,9 @@ impl Hub {
         for _ in 0..RELOADS_MAX {
             let mut conn = self.db().read().await?;
             // Refs before packs: whatever a ref reaches is then in one of the packs.
-            let Some((state, refs)) = refs::list_refs_with_git(&mut conn, repo_id).await? else { return Ok(None) };
+            let Some((state, refs)) = refs::list_refs_with_git(&mut conn, repo_id).await? else {
+                return Ok(None);
+            };
             let mut rows = pack::list_packs(&mut conn, repo_id, 0).await?;
             drop(conn);
             rows.retain(|row| row.seq <= state.seq);
@@ -84,7 +86,10 @@ pub(super) fn check_complete(built: &[BuiltPack], sources: &[Arc<Pack>]) -> Resu
     for source in sources {
         for entry in source.toc().iter() {
             if !built.iter().any(|pack| pack.toc.find(&entry.oid).is_some()) {
-                return Err(Error::internal(format!("object {} is missing from the new pack", entry.oid)));
+                return Err(Error::internal(format!(
+                    "object {} is missing from the new pack",
+                    entry.oid
+                )));
             }
         }
     }

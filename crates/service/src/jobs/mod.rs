@@ -10,6 +10,7 @@
 //! | `git.drop` | drops objects that no ref reaches any more | what was cut off two weeks ago |
 //! | `git.repack` | lets git find better deltas | nothing |
 //! | `lfs.sweep` | deletes large files no repository links to | those |
+//! | `lfs.orphans` | deletes stored bytes of large files that never got a row | nothing |
 //! | `packs.sweep` | deletes packs that were replaced a day ago | nothing |
 //! | `packs.orphans` | deletes stored packs that never got a row | nothing |
 //! | `repos.purge` | deletes what is left of repositories deleted a week ago | those |
@@ -27,5 +28,7 @@ mod sweep;
 
 pub use runner::{JobTally, run};
 pub use sweep::PacksSwept;
+
+pub(crate) use runner::chain;
 
 use kind::JobKind;

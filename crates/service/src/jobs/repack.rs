@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use steelyard_core::Oid;
 use steelyard_core::fault::crash_point;
-use steelyard_db::pack::PackKind;
+use steelyard_db::pack::{PackKind, PackRow};
 use steelyard_db::refs::RefRow;
 use steelyard_git::cache_dir::{self, FileSource};
 use steelyard_git::pack::concat;
@@ -17,9 +17,9 @@ use steelyard_git::protocol::RefRecord;
 use steelyard_git::tool::Unreachable;
 use steelyard_git::{BuiltPack, Pack, PackData, Toc};
 
-use super::join::{JOIN_BYTES_MAX, blocking};
+use super::join::JOIN_BYTES_MAX;
 use super::manifest::{Manifest, check_complete, size_of};
-use crate::fetch::{remove_later, tool_error};
+use crate::fetch::{blocking, remove_later, tool_error};
 use crate::history::{History, broken};
 use crate::{Error, Hub, Result};
 
@@ -43,13 +43,16 @@ impl Hub {
         let Some(git) = self.git() else { return Ok(()) };
         let Some(manifest) = self.manifest(repo_id).await? else { return Ok(()) };
         let size = size_of(&manifest.rows);
-        if manifest.rows.len() < 2 || size > REPACK_BYTES_MAX {
+        let is_done = matches!(&manifest.rows[..], [] | [PackRow { kind: PackKind::Repacked, .. }]);
+        if is_done || size > REPACK_BYTES_MAX {
             return Ok(());
         }
         let ids: Vec<String> = manifest.rows.iter().map(|row| row.pack_id.clone()).collect();
         let sources = ids.iter().map(|id| manifest.pack(id)).collect::<Result<Vec<_>>>()?;
         // Below "git", which is emptied when the process starts.
-        let dir = PrivateDir(self.settings().cache_dir.join("git").join(format!("repack-{}", self.fresh_uuid())));
+        let dir = PrivateDir(
+            self.settings().cache_dir.join("git").join(format!("repack-{}", self.fresh_uuid())),
+        );
         self.lay_out(&manifest, &dir, &sources).await?;
         let packs = git.repack(&dir.0, Unreachable::Keep, IDLE_MAX).await.map_err(tool_error)?;
         let built = blocking(move || take_over(&packs, &sources)).await?;
@@ -67,15 +70,24 @@ impl Hub {
         Err(Error::Unavailable("the repository's packs were replaced during the repack".into()))
     }
 
-    async fn lay_out(&self, manifest: &Manifest, dir: &PrivateDir, sources: &[Arc<Pack>]) -> Result<()> {
+    async fn lay_out(
+        &self,
+        manifest: &Manifest,
+        dir: &PrivateDir,
+        sources: &[Arc<Pack>],
+    ) -> Result<()> {
         let (path, sources) = (dir.0.clone(), sources.to_vec());
         let (refs, history) = (manifest.refs.clone(), Arc::clone(&manifest.history));
         let head = manifest.state.head_ref.clone();
         blocking(move || {
             cache_dir::write_skeleton(&path).map_err(Error::internal)?;
             install(&path, &sources, &history)?;
-            cache_dir::write_packed_refs(&path, &refs.into_iter().map(record).collect::<Vec<_>>(), &head)
-                .map_err(Error::internal)
+            cache_dir::write_packed_refs(
+                &path,
+                &refs.into_iter().map(record).collect::<Vec<_>>(),
+                &head,
+            )
+            .map_err(Error::internal)
         })
         .await
     }
@@ -118,7 +130,8 @@ fn install_joined(dir: &Path, batch: &[&Arc<Pack>], history: &History) -> Result
 fn install_one(dir: &Path, bytes: &[u8], toc: &Toc, trailer: Oid) -> Result<()> {
     let idx = toc.to_idx_v2(&trailer);
     let name = format!("pack-{trailer}");
-    cache_dir::install_pack(dir, &name, FileSource::Bytes(bytes), FileSource::Bytes(&idx)).map_err(Error::internal)
+    cache_dir::install_pack(dir, &name, FileSource::Bytes(bytes), FileSource::Bytes(&idx))
+        .map_err(Error::internal)
 }
 
 /// Reads what git made, and makes sure that nothing is missing from it.

@@ -72,7 +72,9 @@ async fn scan(hub: &Hub, stop: &CancellationToken, wake: &Notify) {
         match hub.scan_for_jobs().await {
             Ok(0) => {}
             Ok(_) => wake.notify_waiters(),
-            Err(error) => tracing::warn!(error = chain(&error), "looking for background work failed"),
+            Err(error) => {
+                tracing::warn!(error = chain(&error), "looking for background work failed");
+            }
         }
         tokio::select! {
             () = tokio::time::sleep(SCAN_EVERY) => {}
@@ -86,7 +88,9 @@ async fn work(hub: &Hub, stop: &CancellationToken, wake: &Notify) {
         match Box::pin(hub.work_one_job(stop)).await {
             Ok(Some(_)) => continue,
             Ok(None) => {}
-            Err(error) => tracing::warn!(error = chain(&error), "claiming or ending a background job failed"),
+            Err(error) => {
+                tracing::warn!(error = chain(&error), "claiming or ending a background job failed");
+            }
         }
         tokio::select! {
             () = tokio::time::sleep(POLL_EVERY) => {}
@@ -126,7 +130,8 @@ impl Hub {
             for state in STATES {
                 let count = counts.iter().find(|(of, is, _)| of == kind.as_str() && is == state);
                 let count = u32::try_from(count.map_or(0, |(_, _, n)| *n)).unwrap_or(u32::MAX);
-                metrics::gauge!("steelyard_jobs", "kind" => kind.as_str(), "state" => state).set(f64::from(count));
+                metrics::gauge!("steelyard_jobs", "kind" => kind.as_str(), "state" => state)
+                    .set(f64::from(count));
             }
         }
         Ok(())
@@ -136,30 +141,48 @@ impl Hub {
     async fn work_one_job(&self, stop: &CancellationToken) -> Result<Option<Outcome>> {
         let now = self.now();
         let mut tx = self.db().write().await?;
-        let Some(job) = job::claim(&mut tx, &self.settings().node, now, now.plus_secs(LEASE_SECS)).await? else {
+        let Some(job) =
+            job::claim(&mut tx, &self.settings().node, now, now.plus_secs(LEASE_SECS)).await?
+        else {
             return Ok(None);
         };
         tx.commit().await?;
         let kind = JobKind::parse(&job.kind);
-        let span = tracing::info_span!("job", kind = job.kind, subject = job.subject, attempt = job.attempts);
+        let span = tracing::info_span!(
+            "job",
+            kind = job.kind,
+            subject = job.subject,
+            attempt = job.attempts
+        );
         let started = Instant::now();
         let outcome = self.run_claimed(kind, &job, stop).instrument(span.clone()).await;
         if let Some(kind) = kind {
             let kind = kind.as_str();
             metrics::counter!("steelyard_job_runs_total", "kind" => kind, "outcome" => outcome.word()).increment(1);
-            metrics::histogram!("steelyard_job_seconds", "kind" => kind).record(started.elapsed().as_secs_f64());
+            metrics::histogram!("steelyard_job_seconds", "kind" => kind)
+                .record(started.elapsed().as_secs_f64());
         }
         self.end_job(kind, &job, &outcome).instrument(span).await?;
         Ok(Some(outcome))
     }
 
-    async fn run_claimed(&self, kind: Option<JobKind>, job: &JobRow, stop: &CancellationToken) -> Outcome {
+    async fn run_claimed(
+        &self,
+        kind: Option<JobKind>,
+        job: &JobRow,
+        stop: &CancellationToken,
+    ) -> Outcome {
         let Some(kind) = kind else {
-            return Outcome::Failed(Error::internal(format!("this release knows no job {:?}", job.kind)));
+            return Outcome::Failed(Error::internal(format!(
+                "this release knows no job {:?}",
+                job.kind
+            )));
         };
         // Its earlier runs ended without a word, so perhaps with the process.
         if job.attempts > ATTEMPTS_MAX {
-            return Outcome::Failed(Error::internal("the job was started too often and never ended"));
+            return Outcome::Failed(Error::internal(
+                "the job was started too often and never ended",
+            ));
         }
         tokio::select! {
             result = self.perform(kind, job) => match result {
@@ -178,7 +201,9 @@ impl Hub {
             match self.renew_lease(job).await {
                 Ok(true) => {}
                 Ok(false) => return,
-                Err(error) => tracing::warn!(error = chain(&error), "renewing the lease of a job failed"),
+                Err(error) => {
+                    tracing::warn!(error = chain(&error), "renewing the lease of a job failed");
+                }
             }
         }
     }
@@ -198,11 +223,16 @@ impl Hub {
             Outcome::Failed(error) => {
                 let text = chain(error);
                 let retry_at = retry_at(job.attempts, now);
-                tracing::warn!(error = text, is_final = retry_at.is_none(), "a background job failed");
+                tracing::warn!(
+                    error = text,
+                    is_final = retry_at.is_none(),
+                    "a background job failed"
+                );
                 self.record_end(kind, job, Some(&text), retry_at, now).await
             }
             Outcome::Stopped => {
-                let recorded = self.record_end(kind, job, Some("the process was stopped"), Some(now), now);
+                let recorded =
+                    self.record_end(kind, job, Some("the process was stopped"), Some(now), now);
                 // Too late is no harm: the lease runs out.
                 tokio::time::timeout(STOP_TIMEOUT, recorded).await.unwrap_or(Ok(()))
             }
@@ -240,10 +270,10 @@ fn retry_at(attempts: i64, now: Timestamp) -> Option<Timestamp> {
     (attempts < ATTEMPTS_MAX).then(|| now.plus_secs(RETRY_SECS * 4_i64.saturating_pow(earlier)))
 }
 
-/// An error and its causes on one line.
-fn chain(error: &Error) -> String {
+/// An error and its causes on one line; a cause that the line ends with already is not repeated.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
+    let mut cause = error.source();
     while let Some(error) = cause {
         let next = error.to_string();
         if !text.ends_with(&next) {

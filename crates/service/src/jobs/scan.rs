@@ -1,8 +1,8 @@
 //! Looks for work and puts it in line.
 
 use steelyard_core::Timestamp;
-use steelyard_db::pack::{self, JoinThreshold};
 use steelyard_db::job;
+use steelyard_db::pack::{self, JoinThreshold};
 
 use super::JobKind;
 use crate::{Hub, Result};
@@ -30,14 +30,18 @@ impl Hub {
         };
         let mut conn = self.db().read().await?;
         let mut wanted = Vec::new();
-        for repo in pack::list_wanting_join(&mut conn, &threshold, failed_since, SCAN_REPOS_MAX).await? {
+        for repo in
+            pack::list_wanting_join(&mut conn, &threshold, failed_since, SCAN_REPOS_MAX).await?
+        {
             wanted.push((JobKind::GitJoin, repo.to_string()));
         }
         for repo in pack::list_wanting_drop(&mut conn, now, failed_since, SCAN_REPOS_MAX).await? {
             wanted.push((JobKind::GitDrop, repo.to_string()));
         }
         for kind in JobKind::ALL {
-            if kind.interval_secs().is_some() && !job::is_pending(&mut conn, kind.as_str(), "").await? {
+            if kind.interval_secs().is_some()
+                && !job::is_pending(&mut conn, kind.as_str(), "").await?
+            {
                 wanted.push((kind, String::new()));
             }
         }
@@ -48,7 +52,8 @@ impl Hub {
     /// Puts one job about a repository in line.
     pub(super) async fn enqueue_repo_job(&self, kind: JobKind, repo_id: i64) -> Result<()> {
         let now = self.now();
-        self.enqueue_jobs(&[(kind, repo_id.to_string())], now.plus_secs(-FAILED_PAUSE_SECS), now).await?;
+        self.enqueue_jobs(&[(kind, repo_id.to_string())], now.plus_secs(-FAILED_PAUSE_SECS), now)
+            .await?;
         Ok(())
     }
 
@@ -64,7 +69,9 @@ impl Hub {
         let mut tx = self.db().write().await?;
         let mut count = 0;
         for (kind, subject) in wanted {
-            count += usize::from(job::ensure(&mut tx, kind.as_str(), subject, now, failed_since, now).await?);
+            count += usize::from(
+                job::ensure(&mut tx, kind.as_str(), subject, now, failed_since, now).await?,
+            );
         }
         tx.commit().await?;
         Ok(count)

@@ -38,11 +38,13 @@ pub struct PacksSwept {
 impl Hub {
     /// Deletes packs that were replaced long enough ago. Idempotent; any number of replicas may run it at once.
     pub async fn sweep_packs(&self, now: Timestamp) -> Result<PacksSwept> {
-        let (inline_before, stored_before) = (now.plus_secs(-INLINE_KEEP_SECS), now.plus_secs(-STORED_KEEP_SECS));
+        let (inline_before, stored_before) =
+            (now.plus_secs(-INLINE_KEEP_SECS), now.plus_secs(-STORED_KEEP_SECS));
         let mut swept = PacksSwept::default();
         loop {
             let mut conn = self.db().read().await?;
-            let retired = pack::list_retired(&mut conn, inline_before, stored_before, ROUND).await?;
+            let retired =
+                pack::list_retired(&mut conn, inline_before, stored_before, ROUND).await?;
             drop(conn);
             if retired.is_empty() {
                 return Ok(swept);
@@ -102,7 +104,8 @@ impl Hub {
         let mut purged = 0;
         loop {
             let mut conn = self.db().read().await?;
-            let deleted = repo::list_deleted_repos(&mut conn, now.plus_secs(-UNDELETE_SECS), ROUND).await?;
+            let deleted =
+                repo::list_deleted_repos(&mut conn, now.plus_secs(-UNDELETE_SECS), ROUND).await?;
             drop(conn);
             if deleted.is_empty() {
                 return Ok(purged);
@@ -132,7 +135,8 @@ impl Hub {
 
     /// Deletes the rows of jobs that ended long enough ago.
     pub(super) async fn trim_jobs(&self, now: Timestamp) -> Result<u64> {
-        let (done_before, failed_before) = (now.plus_secs(-DONE_KEEP_SECS), now.plus_secs(-FAILED_KEEP_SECS));
+        let (done_before, failed_before) =
+            (now.plus_secs(-DONE_KEEP_SECS), now.plus_secs(-FAILED_KEEP_SECS));
         let mut tx = self.db().write().await?;
         let trimmed = job::delete_ended(&mut tx, done_before, failed_before).await?;
         tx.commit().await?;

@@ -8,6 +8,7 @@ use steelyard_core::{RepoId, RepoKind};
 use steelyard_service::fsck::{Finding, FsckEvent, FsckOptions, FsckSummary};
 
 use crate::cli::{FsckArgs, SettingFlags};
+use crate::config::{Config, Database};
 use crate::open;
 
 /// Runs the check; ends with an error when it found one.
@@ -17,6 +18,7 @@ pub fn run(flags: &SettingFlags, args: &FsckArgs) -> Result<()> {
     let options = FsckOptions { repo, deep: args.deep };
     let mut screen = Screen { json: args.json, progress: io::stderr().is_terminal(), failed: None };
     let summary = super::runtime()?.block_on(async {
+        check_schema(&config).await?;
         let hub = open::open_hub(&config).await?;
         let summary = hub.fsck(&options, &mut |event| screen.show(&event)).await;
         hub.db().close().await;
@@ -35,9 +37,32 @@ pub fn run(flags: &SettingFlags, args: &FsckArgs) -> Result<()> {
     }
 }
 
+/// A check must not create what it looks for, nor change tables below a running hub of another release.
+async fn check_schema(config: &Config) -> Result<()> {
+    if let Database::Sqlite(path) = config.database()
+        && !path.exists()
+    {
+        bail!("there is no database at {}", path.display());
+    }
+    let db = open::open_database(config).await?;
+    let (known, found) = db.schema_versions().await?;
+    db.close().await;
+    match found {
+        Some(found) if found == known => Ok(()),
+        Some(found) if found > known => {
+            bail!("the database is at version {found}, this release knows {known}")
+        }
+        _ => bail!("the database is not at version {known}: run `steelyard migrate` first"),
+    }
+}
+
 /// `models/alice/bert`.
 fn parse_repo(text: &str) -> Result<(RepoKind, RepoId)> {
-    let wrong = || format!("--repo must be models/NAMESPACE/NAME, datasets/…, spaces/… or kernels/…, not {text:?}");
+    let wrong = || {
+        format!(
+            "--repo must be models/NAMESPACE/NAME, datasets/…, spaces/… or kernels/…, not {text:?}"
+        )
+    };
     let (kind, id) = text.split_once('/').with_context(wrong)?;
     let kind = RepoKind::from_plural(kind).with_context(wrong)?;
     let id = RepoId::parse(id).with_context(wrong)?;
@@ -61,7 +86,8 @@ impl Screen {
             FsckEvent::Looking(_) => {}
             FsckEvent::Found(finding) => {
                 self.clear();
-                let line = if self.json { json!(finding).to_string() + "\n" } else { describe(finding) };
+                let line =
+                    if self.json { json!(finding).to_string() + "\n" } else { describe(finding) };
                 if let Err(error) = super::print(&line) {
                     self.failed.get_or_insert(error);
                 }
@@ -78,14 +104,21 @@ impl Screen {
 
 fn describe(finding: &Finding) -> String {
     let repo = finding.repo.as_ref().map(|repo| format!("{repo}: ")).unwrap_or_default();
-    format!("{}: {repo}{}: {} ({})\n", finding.severity.as_str(), finding.place, finding.what, finding.hint)
+    format!(
+        "{}: {repo}{}: {} ({})\n",
+        finding.severity.as_str(),
+        finding.place,
+        finding.what,
+        finding.hint
+    )
 }
 
 fn summarize(summary: &FsckSummary, as_json: bool) -> String {
     if as_json {
         return format!("{}\n", json!({"summary": summary}));
     }
-    let FsckSummary { repos, refs, packs, objects, pointers, contents, errors, warnings, infos } = summary;
+    let FsckSummary { repos, refs, packs, objects, pointers, contents, errors, warnings, infos } =
+        summary;
     format!(
         "checked {repos} repositories, {refs} refs, {packs} packs, {objects} git objects, {pointers} pointers, \
          {contents} large files: {errors} errors, {warnings} warnings, {infos} notes\n"

@@ -1,0 +1,130 @@
+//! Joins and repacks: fewer packs, the same repository.
+
+use std::time::Duration;
+
+use steelyard_db::pack::PackKind;
+
+use crate::world::{World, on_both_databases, random, read, snapshot};
+
+on_both_databases!(
+    a_hundred_commits_become_few_packs,
+    a_quiet_tail_is_joined_too,
+    packs_stay_few_over_time,
+    a_large_history_is_repacked_by_git,
+);
+
+async fn a_hundred_commits_become_few_packs(world: World) {
+    let repo = world.repo("many").await;
+    let key = world.key(&repo).await;
+    let mut heads = Vec::new();
+    for n in 0..100_u64 {
+        // Some large enough to be stored outside the database.
+        let size = if n % 20 == 7 { 100_000 } else { 500 };
+        heads.push(
+            world.commit(&repo, "main", &format!("dir-{}/file-{n}", n % 7), random(n, size)).await,
+        );
+    }
+    let before = world.git(key).await;
+    assert_eq!(before.tail_packs, 101);
+    world.work().await;
+    let after = world.git(key).await;
+    assert!(world.packs(key).await.len() <= 16);
+    assert!(after.tail_packs < 2 && after.generation > before.generation);
+    assert_eq!(
+        (after.seq, after.gc_epoch),
+        (before.seq, before.gc_epoch),
+        "writers are not disturbed"
+    );
+    let replica = world.replica(2).await;
+    for hub in [&world.hub, &replica] {
+        for (n, head) in (0..100_u64).zip(&heads) {
+            let size = if n % 20 == 7 { 100_000 } else { 500 };
+            let path = format!("dir-{}/file-{n}", n % 7);
+            assert!(
+                read(hub, &world.alice, &repo, "main", &path).await == random(n, size),
+                "{path}"
+            );
+            assert!(
+                read(hub, &world.alice, &repo, &head.to_string(), &path).await == random(n, size)
+            );
+        }
+    }
+    // A commit on top of joined packs, by a replica that has seen only those.
+    let next = crate::world::commit(&replica, &world.alice, &repo, "main", "dir-0/new", "new")
+        .await
+        .unwrap();
+    let snapshot = snapshot(&world.hub, &world.alice, &repo, "main").await.unwrap();
+    assert_eq!(snapshot.commit, next);
+    world.assert_clean().await;
+}
+
+async fn a_quiet_tail_is_joined_too(world: World) {
+    let repo = world.repo("quiet").await;
+    let key = world.key(&repo).await;
+    world.commit(&repo, "main", "a", "a").await;
+    world.work().await;
+    assert_eq!(world.git(key).await.tail_packs, 2, "too few and too young");
+    world.clock.advance(Duration::from_secs(601));
+    world.work().await;
+    assert_eq!(world.git(key).await.tail_packs, 0);
+    assert_eq!(world.packs(key).await.len(), 1);
+    assert_eq!(read(&world.hub, &world.alice, &repo, "main", "a").await, "a");
+    world.assert_clean().await;
+}
+
+async fn packs_stay_few_over_time(world: World) {
+    let repo = world.repo("steady").await;
+    let key = world.key(&repo).await;
+    for n in 0..160_u64 {
+        world.commit(&repo, "main", &format!("file-{}", n % 50), random(n, 3000)).await;
+        if n % 16 == 0 {
+            world.work().await;
+            let packs = world.packs(key).await;
+            let joined = packs.iter().filter(|pack| pack.kind != PackKind::Tail).count();
+            assert!(joined <= 12 && packs.len() <= 12 + 32, "{packs:#?}");
+        }
+        if n % 50 == 49 {
+            // Replaced packs go a day later, and nothing misses them.
+            world.clock.advance(2 * crate::world::DAY);
+            world.work().await;
+        }
+    }
+    world.assert_clean().await;
+    assert!(read(&world.hub, &world.alice, &repo, "main", "file-9").await == random(159, 3000));
+}
+
+async fn a_large_history_is_repacked_by_git(world: World) {
+    if world.hub.git().is_none() {
+        eprintln!("skipped: no git program");
+        return;
+    }
+    let repo = world.repo("large").await;
+    let key = world.key(&repo).await;
+    // Each version differs little from the one before, so deltas save nearly everything.
+    let mut content = random(1, 500_000).to_vec();
+    for n in 0..12_u8 {
+        content[usize::from(n) * 1000] = n;
+        world.commit(&repo, "main", "weights", content.clone()).await;
+    }
+    world.branch(&repo, "side").await;
+    world.commit(&repo, "side", "side", random(2, 70_000)).await;
+    let before: i64 = world.packs(key).await.iter().map(|pack| pack.size_bytes).sum();
+    world.work().await;
+    let packs = world.packs(key).await;
+    let after: i64 = packs.iter().map(|pack| pack.size_bytes).sum();
+    assert!(packs.iter().all(|pack| pack.kind == PackKind::Repacked), "{packs:#?}");
+    assert!(after < before / 4, "{before} bytes became {after}");
+    let replica = world.replica(2).await;
+    assert!(read(&replica, &world.alice, &repo, "main", "weights").await == content);
+    assert!(read(&replica, &world.alice, &repo, "side", "side").await == random(2, 70_000));
+    world.commit(&repo, "main", "more", "more").await;
+    world.assert_clean().await;
+    let left = std::fs::read_dir(world.hub.settings().cache_dir.join("git"));
+    let left = left.map_or(0, |entries| {
+        entries
+            .flatten()
+            .filter(|entry| entry.file_name().to_string_lossy().starts_with("repack-"))
+            .count()
+    });
+    assert_eq!(left, 0, "the private copy is removed");
+}
