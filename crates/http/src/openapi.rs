@@ -161,7 +161,6 @@ fn path_parameter(name: &str) -> Value {
         "repo" => "The repository's name within its namespace.",
         "revision" => "A branch, a tag or a commit; a slash in it is written %2F.",
         "branch" => "A branch; a slash in it is written %2F.",
-        "tag" => "A tag; a slash in it is written %2F.",
         "path" => "The path of a file or folder; slashes may stand as they are.",
         "topic" => "What the client reports about.",
         "number" => "The part's number, from 1.",

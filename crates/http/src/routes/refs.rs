@@ -39,13 +39,18 @@ pub(super) fn add(table: &mut Vec<Route>) {
         let drop = Route::new(&["DELETE"], path, write, "Deletes a branch", delete(delete_branch));
         table.push(drop.rest("{branch}").gives::<EmptyResponse>());
         let path = format!("{base}/tag/{{*rest}}");
-        let summary = "Tags a revision; the tag's name is in the body";
+        let summary = "Tags the revision in the path; the tag's name is in the body";
         let create = Route::new(&["POST"], path.clone(), write, summary, post(create_tag));
         table.push(
-            create.rest("{tag}").takes::<CreateTagRequest>().gives::<EmptyResponse>().fails(&[409]),
+            create
+                .rest("{revision}")
+                .takes::<CreateTagRequest>()
+                .gives::<EmptyResponse>()
+                .fails(&[409]),
         );
-        let drop = Route::new(&["DELETE"], path, write, "Deletes a tag", delete(delete_tag));
-        table.push(drop.rest("{tag}").gives::<EmptyResponse>());
+        let drop =
+            Route::new(&["DELETE"], path, write, "Deletes the tag in the path", delete(delete_tag));
+        table.push(drop.rest("{revision}").gives::<EmptyResponse>());
         let path = format!("{base}/commits/{{*rest}}");
         let commits =
             Route::new(&["GET"], path, read, "Lists the commits of a revision", get(list_commits));

@@ -2,6 +2,7 @@
 
 use std::fs::{File, TryLockError};
 use std::future::IntoFuture as _;
+use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -133,7 +134,11 @@ async fn stopped() -> Result<()> {
 
 fn start_log(log: &Log) -> Result<()> {
     let filter = tracing_subscriber::EnvFilter::try_new(&log.filter).context("log.filter")?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        // Colours are for people: in a file or a journal they are noise.
+        .with_ansi(std::io::stderr().is_terminal());
     let started = match log.format {
         LogFormat::Text => builder.try_init(),
         LogFormat::Json => builder.json().try_init(),
