@@ -122,7 +122,7 @@ impl IntoResponse for ApiError {
             }
             Error::Invalid(Invalid { field, .. }) => body["field"] = json!(field),
             Error::Moved { from, to, .. } => {
-                moved = Some(MovedTo { from: from.to_string(), to: to.to_string() })
+                moved = Some(MovedTo { from: from.to_string(), to: to.to_string() });
             }
             _ => {}
         }

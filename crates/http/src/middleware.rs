@@ -28,7 +28,7 @@ pub(crate) async fn identify(State(hub): State<Hub>, request: Request, next: Nex
     response.headers_mut().insert(REQUEST_ID, id);
     let (status, elapsed) = (response.status().as_u16(), started.elapsed());
     span.in_scope(|| {
-        tracing::debug!(status, duration_ms = elapsed.as_secs_f64() * 1000.0, "answered")
+        tracing::debug!(status, duration_ms = elapsed.as_secs_f64() * 1000.0, "answered");
     });
     count(&method, &route, status, elapsed.as_secs_f64());
     response

@@ -349,3 +349,24 @@ async fn headers_of_weights_are_part_of_the_info() {
         assert_eq!(bad.status, StatusCode::BAD_REQUEST);
     }
 }
+
+#[tokio::test]
+async fn history_of_a_protected_branch_only_grows() {
+    let hub = Asker::on(Stores::Embedded).await;
+    hub.repo("kept", &[("a.txt", "a")]).await;
+    let bad = hub.ask("PUT", "/api/models/alice/kept/settings", &[], r#"{"protectedBranches": ["a..b"]}"#).await;
+    assert_eq!(bad.status, StatusCode::BAD_REQUEST);
+    let set = hub.ask("PUT", "/api/models/alice/kept/settings", &[], r#"{"protectedBranches": ["main", "dev"]}"#).await;
+    assert_eq!(set.status, StatusCode::OK);
+    assert_eq!(hub.post("/api/models/alice/kept/branch/dev", &json!({})).await.status, StatusCode::OK);
+    for (method, path) in [
+        ("POST", "/api/models/alice/kept/super-squash/main"),
+        ("DELETE", "/api/models/alice/kept/branch/dev"),
+    ] {
+        let refused = hub.ask(method, path, &[], Body::empty()).await;
+        assert_eq!(refused.status, StatusCode::FORBIDDEN, "{path}");
+        assert!(refused.header("x-error-message").contains("protected"), "{path}");
+    }
+    hub.ask("PUT", "/api/models/alice/kept/settings", &[], r#"{"protectedBranches": []}"#).await;
+    assert_eq!(hub.ask("DELETE", "/api/models/alice/kept/branch/dev", &[], Body::empty()).await.status, StatusCode::OK);
+}

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, bail};
 use steelyard_blob::{BlobStore, S3Settings};
 use steelyard_core::Rng as _;
 use steelyard_db::{Db, PoolSizes};
-use steelyard_git::tool::GitBinary;
+use steelyard_git::tool::{GitBinary, ToolLimits};
 use steelyard_service::access::ThrottleSettings;
 use steelyard_service::{Hub, HubLimits, HubParts, HubSettings};
 
@@ -72,7 +72,10 @@ pub async fn open_hub(config: &Config) -> Result<Hub> {
         lfs: steelyard_service::lfs::LfsSettings::default(),
     };
     let program = &config.git.program;
+    // A slow client holds its process for as long as it reads: what bounds the work is memory, not cores.
+    let limits = ToolLimits { fetches_max: 32, pushes_max: 16, ..ToolLimits::default() };
     let git = GitBinary::discover(program.is_absolute().then_some(program.as_path()));
+    let git = git.map(|git| git.with_limits(limits));
     let parts =
         HubParts { db, blobs, git, clock: Arc::new(SystemClock), rng: Arc::new(SystemRng), settings };
     Ok(Hub::open(parts).await?)

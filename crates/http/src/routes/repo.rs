@@ -170,8 +170,9 @@ async fn settings(
         }
     };
     let visibility = visibility_of(request.visibility.as_deref(), request.private)?;
-    hub.update_settings(&actor, target.kind, &target.id, UpdateSettings { visibility, gating })
-        .await?;
+    let wanted =
+        UpdateSettings { visibility, gating, protected_branches: request.protected_branches };
+    hub.update_settings(&actor, target.kind, &target.id, wanted).await?;
     Ok(Json(SettingsResponse {
         private: visibility.map(Visibility::is_private),
         gated: request.gated,

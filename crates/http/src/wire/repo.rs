@@ -74,6 +74,9 @@ pub struct SettingsRequest {
     pub visibility: Option<String>,
     /// The older spelling of `visibility`.
     pub private: Option<bool>,
+    /// Branches that can neither be forced, squashed nor deleted; this hub's own setting, replaces the list.
+    #[serde(rename = "protectedBranches")]
+    pub protected_branches: Option<Vec<String>>,
     /// Anything else, to be refused by name.
     #[serde(flatten)]
     #[schemars(skip)]

@@ -109,10 +109,10 @@ impl Hydrations {
 }
 
 impl Hub {
-    /// Empties the caches of git transport. To be called once, before requests are served: what an earlier process
-    /// left is not trusted.
+    /// Empties the caches of packs and of git transport. To be called once, before requests are served: what an
+    /// earlier process left was never synced to the disk, so it is not trusted.
     pub async fn prepare_cache(&self) -> Result<()> {
-        for name in ["git", "push"] {
+        for name in ["git", "push", "packs"] {
             match tokio::fs::remove_dir_all(self.settings().cache_dir.join(name)).await {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                     return Err(Error::internal(error));

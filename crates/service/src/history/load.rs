@@ -29,6 +29,7 @@ impl Hub {
         }
         let history = Arc::new(self.load_history(repo_id, known.as_deref()).await?);
         *slot.current.write() = Some(Arc::clone(&history));
+        self.histories().weigh(repo_id, Arc::clone(&slot));
         Ok(history)
     }
 

@@ -82,6 +82,11 @@ impl History {
         self.with_pack(self.seq, None, pack)
     }
 
+    /// This view with a prepared pack that has not landed yet.
+    pub(crate) fn with_prepared(&self, prepared: &PreparedPack) -> Self {
+        self.with_pack(self.seq, None, Arc::clone(prepared.pack()))
+    }
+
     /// This view and one more pack; `id` is absent when the pack has not landed.
     fn with_pack(&self, seq: i64, id: Option<String>, pack: Arc<Pack>) -> Self {
         let mut by_id = self.by_id.clone();
@@ -166,6 +171,11 @@ impl Histories {
                 writing: Arc::default(),
             })
         })
+    }
+
+    /// Puts the slot in again, because the cache weighs what it keeps only then.
+    fn weigh(&self, repo_id: i64, slot: Arc<Slot>) {
+        self.slots.insert(repo_id, slot);
     }
 
     /// The lock that lines up this replica's writers of a repository.

@@ -31,6 +31,11 @@ impl PreparedPack {
     pub(crate) fn row(&self) -> &NewPack {
         &self.row
     }
+
+    /// Its objects.
+    pub(super) fn pack(&self) -> &Arc<Pack> {
+        &self.pack
+    }
 }
 
 /// A change of one ref; `None` stands for "no such ref".
@@ -157,6 +162,8 @@ impl Hub {
             },
         };
         *current = Some(Arc::new(next));
+        drop(current);
+        self.histories().weigh(repo_id, slot);
     }
 }
 

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Bound;
 
-use serde_json::Value;
 use steelyard_core::{Oid, RefName};
 use steelyard_db::discussion::DiscussionRow;
 use steelyard_git::protocol::receive::RefCommand;
@@ -153,12 +152,6 @@ pub(super) struct Rules<'a> {
     pub(super) actor_id: Option<i64>,
     /// The pull requests that the push names.
     pub(super) pull_requests: &'a HashMap<i64, DiscussionRow>,
-}
-
-/// The names of protected branches in a repository's settings.
-pub(super) fn protected_branches(settings: &Value) -> HashSet<&str> {
-    let list = settings.get("protected_branches").and_then(Value::as_array);
-    list.into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
 impl Rules<'_> {

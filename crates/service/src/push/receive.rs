@@ -14,10 +14,11 @@ use tokio::io::AsyncRead;
 
 use super::access::{PushAccess, find_pull_requests};
 use super::inspect::{Fault, Naming, News, Planned, Tips, find_news};
-use super::judge::{Ballot, Entry, Rules, protected_branches};
+use super::judge::{Ballot, Entry, Rules};
 use super::quarantine::{Received, Shelter};
 use crate::fetch::{GitRefs, Lease, blocking};
 use crate::history::{History, PreparedPack};
+use crate::refs::protection::protected_branches;
 use crate::{Error, Hub, Result};
 
 /// Times a push is checked anew because objects were dropped meanwhile.

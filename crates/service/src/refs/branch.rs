@@ -5,6 +5,7 @@ use steelyard_core::{RefName, RepoId, RepoKind, Revision};
 use steelyard_db::repo::RepoRow;
 use steelyard_db::{Tx, event, refs};
 
+use super::protection::refuse_if_protected;
 use crate::history::{Change, Landed, LogEntry};
 use crate::{Action, Actor, Error, Hub, Result};
 
@@ -39,6 +40,7 @@ impl Hub {
             return Err(Error::Forbidden(format!("Cannot delete {name}: it is the default branch")));
         }
         let row = row.ok_or_else(missing)?;
+        refuse_if_protected(&repo, &name, "delete")?;
         let change = Change { name, old: Some(row.oid), new: None, peeled: None };
         self.change_refs(actor, &repo, state.gc_epoch, &[change], "branch", || Error::Stale).await
     }

@@ -2,6 +2,7 @@
 
 mod branch;
 mod list;
+pub(crate) mod protection;
 mod squash;
 mod tag;
 

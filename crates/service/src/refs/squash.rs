@@ -6,6 +6,7 @@ use steelyard_db::pack::PackKind;
 use steelyard_db::{refs, repo};
 use steelyard_git::{Commit, ObjectKind, PackBuilder};
 
+use super::protection::refuse_if_protected;
 use crate::commits::signature;
 use crate::history::{Change, Landed, LogEntry, broken};
 use crate::{Action, Actor, Error, Hub, Result};
@@ -27,6 +28,7 @@ impl Hub {
         if kind == RepoKind::Kernel {
             return Err(Error::NotImplemented("kernels keep their history; they cannot be squashed".to_owned()));
         }
+        refuse_if_protected(&snapshot.repo, &name, "squash")?;
         let Some(user) = actor.user() else { return Err(Error::LoginRequired("squashing".to_owned())) };
         let short = name.branch_name().unwrap_or(name.as_str());
         let default = format!("Super-squash branch '{short}'");

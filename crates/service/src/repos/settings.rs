@@ -4,6 +4,7 @@ use serde_json::json;
 use steelyard_core::{RepoId, RepoKind, Visibility};
 use steelyard_db::{event, repo};
 
+use crate::refs::protection::{SETTING, check_branches};
 use crate::{Action, Actor, Hub, Result};
 
 /// How access to file contents is granted.
@@ -29,12 +30,14 @@ impl Gating {
 }
 
 /// Settings to change; what is absent stays.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct UpdateSettings {
     /// Public or private.
     pub visibility: Option<Visibility>,
     /// How access to file contents is granted.
     pub gating: Option<Gating>,
+    /// Branches whose history only grows; replaces the list that is there.
+    pub protected_branches: Option<Vec<String>>,
 }
 
 impl Hub {
@@ -49,8 +52,19 @@ impl Hub {
         let mut tx = self.db().write().await?;
         let row = self.repo_on(&mut tx, actor, kind, id, Action::AdministerRepo).await?;
         let gated = wanted.gating.map(Gating::as_str);
-        repo::update_repo(&mut tx, row.id, wanted.visibility, gated, None).await?;
-        let payload = json!({"visibility": wanted.visibility.map(Visibility::as_str), "gated": gated});
+        let mut settings = None;
+        if let Some(branches) = &wanted.protected_branches {
+            check_branches(branches)?;
+            let mut changed = row.settings.clone();
+            changed[SETTING] = json!(branches);
+            settings = Some(changed);
+        }
+        repo::update_repo(&mut tx, row.id, wanted.visibility, gated, settings.as_ref()).await?;
+        let payload = json!({
+            "visibility": wanted.visibility.map(Visibility::as_str),
+            "gated": gated,
+            "protectedBranches": wanted.protected_branches,
+        });
         event::append_event(&mut tx, "repo.settings", actor.id(), Some(row.id), &payload, self.now()).await?;
         Ok(tx.commit().await?)
     }

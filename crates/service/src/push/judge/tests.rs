@@ -2,6 +2,7 @@ use serde_json::json;
 use steelyard_core::Timestamp;
 
 use super::*;
+use crate::refs::protection::protected_branches;
 
 const A: Oid = Oid::new([1; 20]);
 const B: Oid = Oid::new([2; 20]);
