@@ -70,23 +70,36 @@ impl ObjectSource for NoObjects {
     }
 }
 
-/// Parsed folders of many repositories, bounded by the memory they take.
+/// Largest object other than a folder that is kept in an [`ObjectCache`].
+const CACHED_OBJECT_BYTES_MAX: usize = 16 * 1024;
+
+/// Parsed folders and small objects of many repositories, bounded by the memory they take.
 ///
 /// The key carries the repository, so that no repository ever sees what only another one contains.
 #[derive(Debug, Clone)]
 pub struct ObjectCache {
     trees: moka::sync::Cache<(u64, Oid), Arc<Tree>>,
+    small: moka::sync::Cache<(u64, Oid), Object>,
 }
 
 impl ObjectCache {
     /// A cache that takes at most about `bytes_max` bytes.
     pub fn new(bytes_max: u64) -> Self {
-        let weight = |_: &(u64, Oid), tree: &Arc<Tree>| {
-            // What an entry of the cache itself takes, about.
-            u32::try_from(tree.memory_bytes() + 200).unwrap_or(u32::MAX)
+        // What an entry of the cache itself takes, about.
+        const ENTRY_BYTES: usize = 200;
+        let tree_weight = |_: &(u64, Oid), tree: &Arc<Tree>| {
+            u32::try_from(tree.memory_bytes() + ENTRY_BYTES).unwrap_or(u32::MAX)
         };
-        let trees = moka::sync::Cache::builder().weigher(weight).max_capacity(bytes_max).build();
-        Self { trees }
+        let small_weight = |_: &(u64, Oid), object: &Object| {
+            u32::try_from(object.data.len() + ENTRY_BYTES).unwrap_or(u32::MAX)
+        };
+        let small_max = bytes_max / 4;
+        let trees = moka::sync::Cache::builder().weigher(tree_weight);
+        let small = moka::sync::Cache::builder().weigher(small_weight);
+        Self {
+            trees: trees.max_capacity(bytes_max - small_max).build(),
+            small: small.max_capacity(small_max).build(),
+        }
     }
 
     fn get(&self, repo: u64, oid: &Oid) -> Option<Arc<Tree>> {
@@ -120,7 +133,21 @@ impl CachedSource {
 
 impl ObjectSource for CachedSource {
     fn read(&self, oid: &Oid) -> Result<Option<Object>, GitError> {
-        self.packs.read(oid)
+        // As for folders: the packs decide what exists.
+        if !self.packs.contains(oid)? {
+            return Ok(None);
+        }
+        if let Some(object) = self.cache.small.get(&(self.repo, *oid)) {
+            return Ok(Some(object));
+        }
+        let found = self.packs.read(oid)?;
+        if let Some(object) = &found
+            && object.kind != ObjectKind::Tree
+            && object.data.len() <= CACHED_OBJECT_BYTES_MAX
+        {
+            self.cache.small.insert((self.repo, *oid), object.clone());
+        }
+        Ok(found)
     }
 
     fn header(&self, oid: &Oid) -> Result<Option<(ObjectKind, u64)>, GitError> {

@@ -47,6 +47,12 @@ fn a_cached_folder_is_seen_only_where_it_exists() {
     assert!(other.find_tree(&tree).unwrap().is_none());
     assert!(empty.find_tree(&EMPTY_TREE).unwrap().unwrap().is_empty());
     assert!(matches!(full.find_tree(&commit), Err(GitError::WrongKind { .. })));
+    for _ in 0..2 {
+        assert_eq!(full.read(&commit).unwrap(), repo.set.read(&commit).unwrap());
+        assert!(full.read(&commit).unwrap().is_some());
+        assert!(empty.read(&commit).unwrap().is_none());
+        assert!(other.read(&commit).unwrap().is_none());
+    }
 }
 
 #[test]
