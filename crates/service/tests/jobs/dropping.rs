@@ -17,6 +17,7 @@ on_both_databases!(
     what_another_ref_reaches_stays,
     a_pack_whose_deltas_rest_on_dropped_trees_is_rewritten,
     a_copy_holds_nothing_its_refs_do_not_reach,
+    who_relied_on_dropped_objects_starts_again,
     writers_never_lose_what_a_drop_takes,
 );
 
@@ -150,6 +151,48 @@ async fn a_copy_holds_nothing_its_refs_do_not_reach(world: World) {
     for name in ["original", "copy"] {
         assert!(read(&world.hub, &world.alice, &id(name), "main", "kept").await == random(1, 1000));
     }
+    world.assert_clean().await;
+}
+
+async fn who_relied_on_dropped_objects_starts_again(world: World) {
+    let world = Arc::new(world);
+    let repo = world.repo("epoch").await;
+    let key = world.key(&repo).await;
+    world.commit(&repo, "main", "kept", random(1, 1000)).await;
+    world.branch(&repo, "side").await;
+    let before = world.git(key).await.seq;
+    let cut = world.commit(&repo, "side", "cut", random(2, 1000)).await;
+    world.delete_branch(&repo, "side").await;
+    let packs = world.packs(key).await;
+    let dropped = packs.iter().find(|pack| pack.seq > before).unwrap().pack_id.clone();
+    let replica = world.replica(2).await;
+    // A drop's transaction holds the repository's lock.
+    let mut tx = world.db.write().await.unwrap();
+    steelyard_db::refs::lock_git(&mut tx, key).await.unwrap().unwrap();
+    // Meanwhile two writers have looked at the repository and wait for the lock.
+    let revival = {
+        let (world, repo) = (Arc::clone(&world), repo.clone());
+        tokio::spawn(async move {
+            let start = Revision::Commit(cut);
+            world.hub.create_branch(&world.alice, MODEL, &repo, "revived", Some(&start)).await
+        })
+    };
+    let writing = {
+        let (world, repo) = (Arc::clone(&world), repo.clone());
+        tokio::spawn(async move {
+            commit(&replica, &world.alice, &repo, "main", "later", random(3, 1000)).await
+        })
+    };
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let now = steelyard_core::Clock::now(&*world.clock);
+    assert!(steelyard_db::pack::retire_packs(&mut tx, key, &[dropped], now).await.unwrap());
+    steelyard_db::pack::bump_gc_epoch(&mut tx, key).await.unwrap();
+    tx.commit().await.unwrap();
+    let refused = revival.await.unwrap().unwrap_err();
+    assert!(matches!(refused, Error::Conflict { .. }), "it waited for the lock: {refused:?}");
+    writing.await.unwrap().unwrap();
+    assert!(is_gone(&world.hub, &world, &repo, cut).await);
+    assert!(read(&world.hub, &world.alice, &repo, "main", "later").await == random(3, 1000));
     world.assert_clean().await;
 }
 
