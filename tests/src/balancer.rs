@@ -34,8 +34,10 @@ impl Balancer {
         );
         let path = dir.path().join("nginx.conf");
         std::fs::write(&path, config).unwrap();
-        let program = tools::on_path("nginx").or_else(|_| tools::on_path("/usr/sbin/nginx")).unwrap();
-        let mut nginx = Launch::new("nginx", program).args(["-c", path.to_str().unwrap()]).spawn().unwrap();
+        let program =
+            tools::on_path("nginx").or_else(|_| tools::on_path("/usr/sbin/nginx")).unwrap();
+        let mut nginx =
+            Launch::new("nginx", program).args(["-c", path.to_str().unwrap()]).spawn().unwrap();
         nginx.wait_for_port(([127, 0, 0, 1], port).into(), Duration::from_secs(10)).unwrap();
         Self { _dir: dir, _nginx: nginx, port }
     }

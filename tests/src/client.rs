@@ -36,7 +36,11 @@ impl Ran {
     /// Fails the test unless the command failed; returns both outputs.
     #[track_caller]
     pub fn failure(self) -> String {
-        assert!(!self.ok, "succeeded unexpectedly\nstdout: {}\nstderr: {}", self.stdout, self.stderr);
+        assert!(
+            !self.ok,
+            "succeeded unexpectedly\nstdout: {}\nstderr: {}",
+            self.stdout, self.stderr
+        );
         format!("{}{}", self.stdout, self.stderr)
     }
 }
@@ -65,7 +69,11 @@ impl Client {
     /// The hub's address with the token as password, as git takes it.
     pub fn git_url(&self, path: &str) -> String {
         let host = self.url.trim_start_matches("http://");
-        if self.token.is_empty() { format!("http://{host}/{path}") } else { format!("http://user:{}@{host}/{path}", self.token) }
+        if self.token.is_empty() {
+            format!("http://{host}/{path}")
+        } else {
+            format!("http://user:{}@{host}/{path}", self.token)
+        }
     }
 
     /// A command in this user's environment.
@@ -104,13 +112,21 @@ impl Client {
     /// Runs a script of `clients/` in the environment of a client version.
     pub fn script(&self, version: HfVersion, name: &str, args: &[&str]) -> Ran {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients").join(name);
-        self.command(&version.venv().unwrap().python()).arg(path).args(args).output().unwrap().into()
+        self.command(&version.venv().unwrap().python())
+            .arg(path)
+            .args(args)
+            .output()
+            .unwrap()
+            .into()
     }
 
     /// Runs git in a folder.
     pub fn git(&self, dir: &Path, args: &[&str]) -> Ran {
         let mut command = self.command(&tools::git().unwrap());
-        command.args(["-c", "protocol.version=2", "-c", "init.defaultBranch=main"]).args(args).current_dir(dir);
+        command
+            .args(["-c", "protocol.version=2", "-c", "init.defaultBranch=main"])
+            .args(args)
+            .current_dir(dir);
         command.output().unwrap().into()
     }
 

@@ -55,7 +55,8 @@ impl HubBuilder {
             let fresh = postgres.fresh_database().unwrap();
             let bucket = garage.bucket().unwrap();
             args.extend(["--database".to_owned(), fresh.url().to_owned()]);
-            let url = format!("s3://{bucket}?endpoint={}&region={}", garage.endpoint(), garage.region());
+            let url =
+                format!("s3://{bucket}?endpoint={}&region={}", garage.endpoint(), garage.region());
             args.extend(["--storage".to_owned(), url]);
             env.push(("STEELYARD_STORAGE__ACCESS_KEY".to_owned(), garage.access_key().to_owned()));
             env.push(("STEELYARD_STORAGE__SECRET_KEY".to_owned(), garage.secret_key().to_owned()));
@@ -128,7 +129,9 @@ impl Hub {
         let address = line.rsplit("http://").next().unwrap().trim().to_owned();
         if self.admin_token.is_empty() {
             let is_token = |line: &str| line.trim().starts_with("hf_");
-            let token = process.wait_for_line("the first token", Duration::from_secs(10), is_token).unwrap();
+            let token = process
+                .wait_for_line("the first token", Duration::from_secs(10), is_token)
+                .unwrap();
             token.trim().clone_into(&mut self.admin_token);
         }
         (process, address)
@@ -188,8 +191,13 @@ impl Hub {
     /// Runs a subcommand of the binary on this hub's stores.
     pub fn command(&self, args: &[&str]) -> std::process::Output {
         let mut command = Command::new(tools::steelyard().unwrap());
-        command.args(args).args(["--data", path_text(&self.dir.path().join("data-0"))]).args(&self.args);
-        command.envs(self.env.iter().filter(|(key, _)| key != "STEELYARD_CRASH_AT").map(|(k, v)| (k, v)));
+        command
+            .args(args)
+            .args(["--data", path_text(&self.dir.path().join("data-0"))])
+            .args(&self.args);
+        command.envs(
+            self.env.iter().filter(|(key, _)| key != "STEELYARD_CRASH_AT").map(|(k, v)| (k, v)),
+        );
         command.output().unwrap()
     }
 
@@ -201,7 +209,8 @@ impl Hub {
 
     /// Creates a token of a user and returns it.
     pub fn token(&self, user: &str, role: &str) -> String {
-        let made = self.admin(&["admin", "token", "create", user, "--name", role, "--role", role, "--json"]);
+        let made = self
+            .admin(&["admin", "token", "create", user, "--name", role, "--role", role, "--json"]);
         made["token"].as_str().unwrap().to_owned()
     }
 
@@ -211,7 +220,11 @@ impl Hub {
         if output.status.success() {
             return Ok(());
         }
-        Err(format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)))
+        Err(format!(
+            "{}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        ))
     }
 }
 

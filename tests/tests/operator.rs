@@ -9,19 +9,55 @@ use steelyard_tests::{Client, Hub, Stores};
 
 fn lifecycle(stores: Stores) {
     let Some(hub) = Hub::on(stores).start() else { return };
-    let made = hub.admin(&["admin", "user", "create", "__alice__", "--full-name", "Alice", "--email", "a@example.org", "--json"]);
-    assert_eq!((made["name"].as_str(), made["isAdmin"].as_bool()), (Some("__alice__"), Some(false)));
+    let made = hub.admin(&[
+        "admin",
+        "user",
+        "create",
+        "__alice__",
+        "--full-name",
+        "Alice",
+        "--email",
+        "a@example.org",
+        "--json",
+    ]);
+    assert_eq!(
+        (made["name"].as_str(), made["isAdmin"].as_bool()),
+        (Some("__alice__"), Some(false))
+    );
     hub.admin(&["admin", "org", "create", "lab", "--default-visibility", "private", "--json"]);
-    hub.admin(&["admin", "org", "add-member", "lab", "__alice__", "--role", "contributor", "--json"]);
+    hub.admin(&[
+        "admin",
+        "org",
+        "add-member",
+        "lab",
+        "__alice__",
+        "--role",
+        "contributor",
+        "--json",
+    ]);
     let taken = hub.command(&["admin", "user", "create", "LAB"]);
     assert!(!taken.status.success());
     assert_eq!(String::from_utf8_lossy(&taken.stderr), "error: the name LAB is taken\n");
 
     let chosen = "hf_abcdefghijklmnopqrstuvwxyz012345";
-    hub.admin(&["admin", "token", "create", "__alice__", "--name", "w", "--role", "write", "--value", chosen, "--json"]);
+    hub.admin(&[
+        "admin",
+        "token",
+        "create",
+        "__alice__",
+        "--name",
+        "w",
+        "--role",
+        "write",
+        "--value",
+        chosen,
+        "--json",
+    ]);
     let alice = Client::new(&hub, "alice", chosen);
     let url = hub.url();
-    let me: Value = serde_json::from_str(&alice.curl(&["--fail", &format!("{url}/api/whoami-v2")]).success()).unwrap();
+    let me: Value =
+        serde_json::from_str(&alice.curl(&["--fail", &format!("{url}/api/whoami-v2")]).success())
+            .unwrap();
     assert_eq!(me["orgs"][0]["name"], "lab");
     assert_eq!(me["orgs"][0]["roleInOrg"], "contributor");
     assert_eq!(me["auth"]["accessToken"]["displayName"], "w");
@@ -29,11 +65,15 @@ fn lifecycle(stores: Stores) {
     // The organisation's default visibility holds for repositories that ask for none.
     let body = "{\"name\": \"m\", \"organization\": \"lab\"}";
     alice.curl(&["--fail", "-X", "POST", "-d", body, &format!("{url}/api/repos/create")]).success();
-    let info: Value = serde_json::from_str(&alice.curl(&["--fail", &format!("{url}/api/models/lab/m")]).success()).unwrap();
+    let info: Value = serde_json::from_str(
+        &alice.curl(&["--fail", &format!("{url}/api/models/lab/m")]).success(),
+    )
+    .unwrap();
     assert_eq!(info["private"], true);
 
     let users = hub.admin(&["admin", "user", "list", "--json"]);
-    let names: Vec<&str> = users.as_array().unwrap().iter().map(|user| user["name"].as_str().unwrap()).collect();
+    let names: Vec<&str> =
+        users.as_array().unwrap().iter().map(|user| user["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["__alice__", "operator"]);
     assert_eq!(hub.admin(&["admin", "org", "list", "--json"])[0]["defaultVisibility"], "private");
 
@@ -60,14 +100,26 @@ fn a_server_tells_its_health_counts_and_stops_when_told() {
     let admin = format!("127.0.0.1:{}", free_port().unwrap());
     let data = dir.path().join("data");
     let mut server = Launch::new("steelyard", tools::steelyard().unwrap())
-        .args(["serve", "--listen", "127.0.0.1:0", "--log-format", "json", "--admin-listen", &admin, "--data"])
+        .args([
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--log-format",
+            "json",
+            "--admin-listen",
+            &admin,
+            "--data",
+        ])
         .arg(&data)
         .spawn()
         .unwrap();
-    let ready = server.wait_for_line("its address", Duration::from_secs(60), |line| line.contains("is ready at")).unwrap();
+    let ready = server
+        .wait_for_line("its address", Duration::from_secs(60), |line| line.contains("is ready at"))
+        .unwrap();
     let url = ready.rsplit(' ').next().unwrap().to_owned();
     let curl = |url: &str| {
-        let output = Command::new(tools::curl().unwrap()).args(["-s", "--fail", url]).output().unwrap();
+        let output =
+            Command::new(tools::curl().unwrap()).args(["-s", "--fail", url]).output().unwrap();
         assert!(output.status.success(), "{url}");
         String::from_utf8(output.stdout).unwrap()
     };
@@ -75,7 +127,12 @@ fn a_server_tells_its_health_counts_and_stops_when_told() {
     assert_eq!(curl(&format!("http://{admin}/health/ready")), "ready\n");
     curl(&format!("{url}/api/models"));
     let metrics = curl(&format!("http://{admin}/metrics"));
-    assert!(metrics.contains("steelyard_http_requests_total{method=\"GET\",route=\"/api/models\",status=\"2xx\"} 1"), "{metrics}");
+    assert!(
+        metrics.contains(
+            "steelyard_http_requests_total{method=\"GET\",route=\"/api/models\",status=\"2xx\"} 1"
+        ),
+        "{metrics}"
+    );
 
     // A second server must not touch the first one's caches.
     let second = Command::new(tools::steelyard().unwrap())

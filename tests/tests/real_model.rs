@@ -34,7 +34,9 @@ fn read_back(hub: &Hub, alice: &Client, model: &Path, repo: &str) {
     alice.script(HfVersion::V2_4_0, "from_pretrained.py", &[repo, &sha, folder]).success();
     let url = format!("{}/{repo}/resolve/{sha}/model.safetensors", hub.url());
     let part = alice.home().join("part");
-    alice.curl(&["-L", "--fail", "-r", "1000000-1999999", "-o", part.to_str().unwrap(), &url]).success();
+    alice
+        .curl(&["-L", "--fail", "-r", "1000000-1999999", "-o", part.to_str().unwrap(), &url])
+        .success();
     let whole = std::fs::read(model.join("model.safetensors")).unwrap();
     assert_eq!(std::fs::read(part).unwrap(), whole[1_000_000..2_000_000]);
     let head = alice.curl(&["-I", "--fail", &url]).success().to_lowercase();

@@ -246,8 +246,11 @@ pub async fn list_recent_old_oids(
 /// Asks for unreachable objects to be dropped. A look that is planned for later stays planned: what was cut off now
 /// is kept longer than that.
 pub async fn want_drop(tx: &mut Tx, repo_id: i64) -> Result<(), DbError> {
-    tx.execute_later("UPDATE git_repo SET drop_wanted = $2 WHERE repo_id = $1", args![repo_id, true])
-        .await?;
+    tx.execute_later(
+        "UPDATE git_repo SET drop_wanted = $2 WHERE repo_id = $1",
+        args![repo_id, true],
+    )
+    .await?;
     Ok(())
 }
 

@@ -21,7 +21,8 @@ struct Answer {
 
 impl Answer {
     fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&self.body)))
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&self.body)))
     }
 
     fn header(&self, name: &str) -> &str {
@@ -36,7 +37,13 @@ impl Asker {
         Self { test, token }
     }
 
-    async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
+    async fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Body>,
+    ) -> Answer {
         let mut request = Request::builder().method(method).uri(path).header("host", "hub.test:80");
         if !headers.iter().any(|(name, _)| *name == "authorization") {
             request = request.header("authorization", format!("Bearer {}", self.token));
@@ -63,7 +70,9 @@ impl Asker {
     async fn repo(&self, name: &str, files: &[(&str, &str)]) -> String {
         let made = self.post("/api/repos/create", &json!({"name": name})).await;
         assert_eq!(made.status, StatusCode::OK, "{:?}", String::from_utf8_lossy(&made.body));
-        let mut lines = vec![json!({"key": "header", "value": {"summary": "files", "description": ""}}).to_string()];
+        let mut lines = vec![
+            json!({"key": "header", "value": {"summary": "files", "description": ""}}).to_string(),
+        ];
         for (path, content) in files {
             lines.push(json!({"key": "file", "value": {"path": path, "content": content, "encoding": "utf-8"}}).to_string());
         }
@@ -277,14 +286,25 @@ async fn the_author_of_a_pull_request_goes_on_committing_to_it() {
             format!("{header}\n{file}")
         };
         let base = "/api/models/alice/public/commit";
-        let opened = hub.ask("POST", &format!("{base}/main?create_pr=1"), &[("authorization", &bob)], lines("b")).await;
-        assert_eq!(opened.json()["pullRequestUrl"], "http://hub.test:80/alice/public/discussions/1");
+        let opened = hub
+            .ask(
+                "POST",
+                &format!("{base}/main?create_pr=1"),
+                &[("authorization", &bob)],
+                lines("b"),
+            )
+            .await;
+        assert_eq!(
+            opened.json()["pullRequestUrl"],
+            "http://hub.test:80/alice/public/discussions/1"
+        );
         let pr = format!("{base}/refs%2Fpr%2F1");
         let more = hub.ask("POST", &pr, &[("authorization", &bob)], lines("c")).await;
         assert_eq!(more.status, StatusCode::OK, "{}", String::from_utf8_lossy(&more.body));
         let other = hub.ask("POST", &pr, &[("authorization", &carol)], lines("d")).await;
         assert_eq!(other.status, StatusCode::FORBIDDEN);
-        let main = hub.ask("POST", &format!("{base}/main"), &[("authorization", &bob)], lines("e")).await;
+        let main =
+            hub.ask("POST", &format!("{base}/main"), &[("authorization", &bob)], lines("e")).await;
         assert_eq!(main.status, StatusCode::FORBIDDEN);
     }
 }
@@ -296,7 +316,9 @@ async fn a_card_with_errors_is_refused_with_its_line() {
     let header = json!({"key": "header", "value": {"summary": "s"}});
     let card = "---\ntags: [x]\nlicense: asdf\n---\n";
     let file = json!({"key": "file", "value": {"path": "README.md", "content": card, "encoding": "utf-8"}});
-    let answer = hub.ask("POST", "/api/models/alice/card/commit/main", &[], format!("{header}\n{file}")).await;
+    let answer = hub
+        .ask("POST", "/api/models/alice/card/commit/main", &[], format!("{header}\n{file}"))
+        .await;
     assert_eq!(answer.status, StatusCode::BAD_REQUEST);
     let text = answer.json()["error"].as_str().unwrap().to_owned();
     assert!(text.contains("\"license\" must be one of") && text.contains("(line 3)"), "{text}");
@@ -338,8 +360,14 @@ async fn headers_of_weights_are_part_of_the_info() {
             json!({"key": "file", "value": {"path": "model.safetensors", "encoding": "base64", "content": encode(&tensors)}}),
         ];
         let body = lines.map(|line| line.to_string()).join("\n");
-        assert_eq!(hub.ask("POST", "/api/models/alice/weights/commit/main", &[], body).await.status, StatusCode::OK);
-        let info = hub.get("/api/models/alice/weights?expand=gguf&expand=safetensors&expand=tags").await.json();
+        assert_eq!(
+            hub.ask("POST", "/api/models/alice/weights/commit/main", &[], body).await.status,
+            StatusCode::OK
+        );
+        let info = hub
+            .get("/api/models/alice/weights?expand=gguf&expand=safetensors&expand=tags")
+            .await
+            .json();
         assert_eq!(info["gguf"]["architecture"], "llama", "{info}");
         assert_eq!(info["safetensors"], json!({"parameters": {"F32": 6}, "total": 6}));
         assert!(info["tags"].as_array().unwrap().contains(&json!("gguf")));
@@ -354,11 +382,23 @@ async fn headers_of_weights_are_part_of_the_info() {
 async fn history_of_a_protected_branch_only_grows() {
     let hub = Asker::on(Stores::Embedded).await;
     hub.repo("kept", &[("a.txt", "a")]).await;
-    let bad = hub.ask("PUT", "/api/models/alice/kept/settings", &[], r#"{"protectedBranches": ["a..b"]}"#).await;
+    let bad = hub
+        .ask("PUT", "/api/models/alice/kept/settings", &[], r#"{"protectedBranches": ["a..b"]}"#)
+        .await;
     assert_eq!(bad.status, StatusCode::BAD_REQUEST);
-    let set = hub.ask("PUT", "/api/models/alice/kept/settings", &[], r#"{"protectedBranches": ["main", "dev"]}"#).await;
+    let set = hub
+        .ask(
+            "PUT",
+            "/api/models/alice/kept/settings",
+            &[],
+            r#"{"protectedBranches": ["main", "dev"]}"#,
+        )
+        .await;
     assert_eq!(set.status, StatusCode::OK);
-    assert_eq!(hub.post("/api/models/alice/kept/branch/dev", &json!({})).await.status, StatusCode::OK);
+    assert_eq!(
+        hub.post("/api/models/alice/kept/branch/dev", &json!({})).await.status,
+        StatusCode::OK
+    );
     for (method, path) in [
         ("POST", "/api/models/alice/kept/super-squash/main"),
         ("DELETE", "/api/models/alice/kept/branch/dev"),
@@ -368,5 +408,8 @@ async fn history_of_a_protected_branch_only_grows() {
         assert!(refused.header("x-error-message").contains("protected"), "{path}");
     }
     hub.ask("PUT", "/api/models/alice/kept/settings", &[], r#"{"protectedBranches": []}"#).await;
-    assert_eq!(hub.ask("DELETE", "/api/models/alice/kept/branch/dev", &[], Body::empty()).await.status, StatusCode::OK);
+    assert_eq!(
+        hub.ask("DELETE", "/api/models/alice/kept/branch/dev", &[], Body::empty()).await.status,
+        StatusCode::OK
+    );
 }

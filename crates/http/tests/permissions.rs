@@ -20,14 +20,22 @@ const BODIES: &[(&str, &str)] = &[
     ("/objects/batch", r#"{"operation": "download", "objects": []}"#),
     ("/lfs-files/batch", r#"{"deletions": {"sha": []}}"#),
     ("/info/lfs/locks", r#"{"path": "a.bin"}"#),
-    ("/info/lfs/verify", r#"{"oid": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "size": 0}"#),
+    (
+        "/info/lfs/verify",
+        r#"{"oid": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "size": 0}"#,
+    ),
 ];
 
 /// What a template's parameters stand for; the revision and the path are real.
 fn path_of(route: &Route, repo: &str) -> String {
     let (namespace, name) = repo.split_once('/').unwrap();
-    let rest = if route.path.contains("/resolve/") || route.path.contains("/raw/") { "main/.gitattributes" } else { "main" };
-    let path = route.path.replace("{ns}", namespace).replace("{name}", name).replace("{*rest}", rest);
+    let rest = if route.path.contains("/resolve/") || route.path.contains("/raw/") {
+        "main/.gitattributes"
+    } else {
+        "main"
+    };
+    let path =
+        route.path.replace("{ns}", namespace).replace("{name}", name).replace("{*rest}", rest);
     let path = path.replace("{id}", "018f0000-0000-7000-8000-000000000000");
     if path.ends_with("/info/refs") { format!("{path}?service=git-upload-pack") } else { path }
 }
@@ -74,7 +82,11 @@ async fn world(visibility: Visibility) -> World {
 
 fn repo_routes() -> Vec<(Route, Action)> {
     let table = routes::table().into_iter();
-    table.filter_map(|route| if let Access::Repo(action) = route.access { Some((route, action)) } else { None }).collect()
+    table
+        .filter_map(|route| {
+            if let Access::Repo(action) = route.access { Some((route, action)) } else { None }
+        })
+        .collect()
 }
 
 #[tokio::test]
@@ -95,7 +107,8 @@ async fn a_private_repository_is_to_strangers_as_if_it_were_missing() {
                 assert_eq!(hidden.headers()["x-error-code"], "RepoNotFound", "{context}");
                 let (hidden, missing) = (text(hidden).await, text(missing).await);
                 // An LFS error carries the request's id, which is all that may differ.
-                let scrub = |text: String| text.split("request_id").next().unwrap_or_default().to_owned();
+                let scrub =
+                    |text: String| text.split("request_id").next().unwrap_or_default().to_owned();
                 assert_eq!(scrub(hidden), scrub(missing), "{context}");
             }
         }
@@ -118,7 +131,10 @@ async fn writing_to_a_public_repository_needs_permission() {
             ] {
                 let response = ask(&world.test.hub, method, &path, &route.path, token).await;
                 assert_eq!(response.status(), status, "{method} {path} {token:?}");
-                assert_ne!(response.headers().get("x-error-code").map(|v| v.as_bytes()), Some(&b"RepoNotFound"[..]));
+                assert_ne!(
+                    response.headers().get("x-error-code").map(|v| v.as_bytes()),
+                    Some(&b"RepoNotFound"[..])
+                );
             }
         }
     }
@@ -134,7 +150,8 @@ async fn routes_for_users_refuse_nobody_in_particular() {
                 "/api/repos/move" => r#"{"fromRepo": "alice/secret", "toRepo": "alice/other"}"#,
                 _ => r#"{"name": "secret"}"#,
             };
-            let request = Request::builder().method(*method).uri(&path).body(Body::from(body)).unwrap();
+            let request =
+                Request::builder().method(*method).uri(&path).body(Body::from(body)).unwrap();
             let response = build_router(world.test.hub.clone()).oneshot(request).await.unwrap();
             assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{method} {path}");
         }
@@ -145,7 +162,9 @@ async fn routes_for_users_refuse_nobody_in_particular() {
 async fn the_owner_reads_everything_and_every_answer_names_its_request() {
     let world = world(Visibility::Private).await;
     for (route, action) in repo_routes() {
-        if !matches!(action, Action::ReadRepo | Action::ReadContent) || !route.methods.contains(&"GET") {
+        if !matches!(action, Action::ReadRepo | Action::ReadContent)
+            || !route.methods.contains(&"GET")
+        {
             continue;
         }
         let path = path_of(&route, "alice/secret");
@@ -154,7 +173,8 @@ async fn the_owner_reads_everything_and_every_answer_names_its_request() {
         let status = response.status();
         let body = text(response).await;
         // The only thing this world does not have is a file of weights.
-        let expected = if path.contains("safetensors") { StatusCode::NOT_FOUND } else { StatusCode::OK };
+        let expected =
+            if path.contains("safetensors") { StatusCode::NOT_FOUND } else { StatusCode::OK };
         assert_eq!(status, expected, "{path}: {body}");
     }
 }

@@ -1,7 +1,7 @@
 //! What a use case can answer instead of a result. No status codes: `steelyard-http` maps these, in one place.
 
-use steelyard_core::{Invalid, Oid, RepoId, RepoKind};
 use steelyard_blob::BlobError;
+use steelyard_core::{Invalid, Oid, RepoId, RepoKind};
 use steelyard_db::DbError;
 
 /// What was not found, as far as clients tell things apart.

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use moka::sync::Cache;
 use steelyard_blob::BlobStore;
 use steelyard_blob::signing::UrlSigner;
-use moka::sync::Cache;
 use steelyard_core::{Clock, Oid, PublicId, Rng, Secret, Timestamp, limits};
 use steelyard_db::{Db, setting};
 use steelyard_git::tool::GitBinary;

@@ -13,11 +13,13 @@ use tokio_util::sync::CancellationToken;
 use crate::commands::serve::admin_address;
 use crate::config::Loaded;
 
-const SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0];
+const SECONDS: &[f64] =
+    &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0];
 
 /// Starts collecting metrics.
 pub fn install_metrics() -> Result<PrometheusHandle> {
-    let builder = PrometheusBuilder::new().set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), SECONDS)?;
+    let builder = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), SECONDS)?;
     builder.install_recorder().context("cannot collect metrics")
 }
 
@@ -29,7 +31,12 @@ struct AdminState {
 
 /// Starts the listener, if the configuration has one. A default address that is taken is given up: a second hub on one
 /// machine should start without asking; a chosen one must be free.
-pub async fn start(loaded: &Loaded, hub: &Hub, metrics: PrometheusHandle, stop: &CancellationToken) -> Result<()> {
+pub async fn start(
+    loaded: &Loaded,
+    hub: &Hub,
+    metrics: PrometheusHandle,
+    stop: &CancellationToken,
+) -> Result<()> {
     let Some(address) = admin_address(&loaded.config.server.admin_listen) else { return Ok(()) };
     let listener = match TcpListener::bind(address).await {
         Ok(listener) => listener,
@@ -47,7 +54,8 @@ pub async fn start(loaded: &Loaded, hub: &Hub, metrics: PrometheusHandle, stop: 
         .with_state(AdminState { hub: hub.clone(), metrics });
     let stop = stop.clone();
     tokio::spawn(async move {
-        let server = axum::serve(listener, router).with_graceful_shutdown(async move { stop.cancelled().await });
+        let server = axum::serve(listener, router)
+            .with_graceful_shutdown(async move { stop.cancelled().await });
         if let Err(error) = server.await {
             tracing::error!(%error, "the admin listener failed");
         }
@@ -59,7 +67,8 @@ async fn ready(State(state): State<AdminState>) -> (StatusCode, String) {
     match state.hub.check_ready().await {
         Ok(()) => (StatusCode::OK, "ready\n".to_owned()),
         Err(error) => {
-            let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+            let cause =
+                std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
             (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {error}: {cause}\n"))
         }
     }

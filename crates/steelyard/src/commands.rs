@@ -28,11 +28,17 @@ pub fn run(cli: &Cli) -> Result<()> {
 }
 
 fn load(flags: &SettingFlags) -> Result<Loaded> {
-    Ok(crate::config::load(&crate::config::Sources::of_process(flags.config.clone(), flags.settings()))?)
+    Ok(crate::config::load(&crate::config::Sources::of_process(
+        flags.config.clone(),
+        flags.settings(),
+    ))?)
 }
 
 fn runtime() -> Result<Runtime> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the async runtime")
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the async runtime")
 }
 
 /// Writes a command's result to standard output; a reader that has seen enough (`| head`) is no failure.

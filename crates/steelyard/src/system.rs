@@ -9,7 +9,10 @@ use steelyard_core::{Clock, Rng, Timestamp};
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the machine's clock")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that reads the machine's clock"
+    )]
     fn now(&self) -> Timestamp {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
@@ -21,7 +24,10 @@ impl Clock for SystemClock {
 pub struct SystemRng;
 
 impl Rng for SystemRng {
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that asks the system for randomness")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that asks the system for randomness"
+    )]
     fn fill(&self, bytes: &mut [u8]) {
         getrandom::fill(bytes).expect("the operating system gives random bytes");
     }

@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use steelyard_testkit::{Durability, Garage, Postgres, tools};
 
 fn main() -> ExitCode {
-    let started = Postgres::start(Durability::Fast).and_then(|postgres| Ok((postgres, Garage::start()?)));
+    let started =
+        Postgres::start(Durability::Fast).and_then(|postgres| Ok((postgres, Garage::start()?)));
     let (postgres, garage) = match started {
         Ok(started) => started,
         Err(error) => {

@@ -39,7 +39,10 @@ impl Stores {
         if Postgres::from_env().is_some() && Garage::from_env().is_some() {
             return vec![Self::Embedded, Self::ScaledOut];
         }
-        assert!(std::env::var_os("CI").is_none(), "CI must run this suite on PostgreSQL and S3 too");
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "CI must run this suite on PostgreSQL and S3 too"
+        );
         vec![Self::Embedded]
     }
 }
@@ -70,11 +73,17 @@ impl TestHub {
         let place = match stores {
             Stores::Embedded => Place::Embedded(dir.path().join("stores")),
             Stores::ScaledOut => {
-                let postgres = Postgres::from_env().ok_or("no PostgreSQL: set STEELYARD_TEST_POSTGRES_URL")?;
+                let postgres =
+                    Postgres::from_env().ok_or("no PostgreSQL: set STEELYARD_TEST_POSTGRES_URL")?;
                 let garage = Garage::from_env().ok_or("no S3 server: set STEELYARD_TEST_S3")?;
-                let url =
-                    format!("s3://{}?endpoint={}&region={}", garage.bucket()?, garage.endpoint(), garage.region());
-                let (access, secret) = (Secret::new(garage.access_key()), Secret::new(garage.secret_key()));
+                let url = format!(
+                    "s3://{}?endpoint={}&region={}",
+                    garage.bucket()?,
+                    garage.endpoint(),
+                    garage.region()
+                );
+                let (access, secret) =
+                    (Secret::new(garage.access_key()), Secret::new(garage.secret_key()));
                 let settings = S3Settings::from_url(&url, access, secret)?;
                 Place::ScaledOut(postgres.fresh_database()?, Box::new(settings))
             }
@@ -102,7 +111,8 @@ impl TestHub {
     pub async fn serve(&mut self, hub: &Hub) -> Result<String, Failure> {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
-        let service = steelyard_http::build_router(hub.clone()).into_make_service_with_connect_info::<SocketAddr>();
+        let service = steelyard_http::build_router(hub.clone())
+            .into_make_service_with_connect_info::<SocketAddr>();
         self.servers.push(tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, service).await {
                 eprintln!("the test server failed: {error}");
@@ -113,11 +123,23 @@ impl TestHub {
 
     /// Creates a user and returns a token of theirs.
     pub async fn user(&self, name: &str, role: TokenRole) -> Result<String, Failure> {
-        if self.hub.list_accounts(steelyard_service::accounts::AccountKind::User).await?.iter().all(|row| row.name != name) {
-            self.hub.create_user(&CreateUser { name: name.to_owned(), ..CreateUser::default() }).await?;
+        if self
+            .hub
+            .list_accounts(steelyard_service::accounts::AccountKind::User)
+            .await?
+            .iter()
+            .all(|row| row.name != name)
+        {
+            self.hub
+                .create_user(&CreateUser { name: name.to_owned(), ..CreateUser::default() })
+                .await?;
         }
-        let wanted =
-            CreateToken { user: name.to_owned(), name: role.as_str().to_owned(), role, value: None };
+        let wanted = CreateToken {
+            user: name.to_owned(),
+            name: role.as_str().to_owned(),
+            role,
+            value: None,
+        };
         Ok(self.hub.create_token(&wanted).await?.expose().to_owned())
     }
 }
@@ -145,7 +167,10 @@ async fn open(
         }
         Place::ScaledOut(database, settings) => {
             let sizes = PoolSizes { postgres: 8, ..PoolSizes::default() };
-            (Db::open_postgres(database.url(), sizes).await?, BlobStore::open_s3((**settings).clone())?)
+            (
+                Db::open_postgres(database.url(), sizes).await?,
+                BlobStore::open_s3((**settings).clone())?,
+            )
         }
     };
     db.migrate().await?;

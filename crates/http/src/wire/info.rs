@@ -98,15 +98,8 @@ const SPACE: &[&str] = &[
     "usedStorage",
 ];
 
-const KERNEL: &[&str] = &[
-    "author",
-    "downloads",
-    "gated",
-    "lastModified",
-    "likes",
-    "private",
-    "sha",
-];
+const KERNEL: &[&str] =
+    &["author", "downloads", "gated", "lastModified", "likes", "private", "sha"];
 
 /// The names a reply has when nothing is asked for.
 pub fn default_names(kind: RepoKind) -> Vec<&'static str> {

@@ -82,10 +82,21 @@ mod tests {
     use crate::access::UserActor;
 
     fn user(is_admin: bool, token_role: TokenRole) -> Actor {
-        Actor::User(UserActor { id: 1, name: "u".into(), is_admin, token_role, token_name: "t".into() })
+        Actor::User(UserActor {
+            id: 1,
+            name: "u".into(),
+            is_admin,
+            token_role,
+            token_name: "t".into(),
+        })
     }
 
-    fn standing(visibility: Visibility, is_owner: bool, org_role: Option<OrgRole>, is_creator: bool) -> Standing {
+    fn standing(
+        visibility: Visibility,
+        is_owner: bool,
+        org_role: Option<OrgRole>,
+        is_creator: bool,
+    ) -> Standing {
         Standing { visibility, gated_out: false, is_owner, org_role, is_creator }
     }
 
@@ -134,10 +145,14 @@ mod tests {
 
     #[test]
     fn a_gate_hides_contents_only() {
-        let gated = Standing { gated_out: true, ..standing(Visibility::Public, false, None, false) };
+        let gated =
+            Standing { gated_out: true, ..standing(Visibility::Public, false, None, false) };
         assert_eq!(authorize(&Actor::Anonymous, Action::ReadRepo, &gated), Verdict::Allow);
         assert_eq!(authorize(&Actor::Anonymous, Action::ReadContent, &gated), Verdict::Gate);
         let owner = Standing { is_owner: true, ..gated };
-        assert_eq!(authorize(&user(false, TokenRole::Read), Action::ReadContent, &owner), Verdict::Allow);
+        assert_eq!(
+            authorize(&user(false, TokenRole::Read), Action::ReadContent, &owner),
+            Verdict::Allow
+        );
     }
 }

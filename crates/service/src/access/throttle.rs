@@ -81,6 +81,10 @@ mod tests {
 
     #[test]
     fn an_operator_sets_how_many_failures_and_how_long() {
-        assert_blocks_after(&Throttle::new(ThrottleSettings { failures_max: 3, window_secs: 600 }), 3, 600);
+        assert_blocks_after(
+            &Throttle::new(ThrottleSettings { failures_max: 3, window_secs: 600 }),
+            3,
+            600,
+        );
     }
 }

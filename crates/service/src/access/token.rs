@@ -21,7 +21,10 @@ pub(crate) fn generate_token(rng: &dyn Rng) -> Secret {
         let mut bytes = [0; 64];
         rng.fill(&mut bytes);
         // Bytes from 248 on are thrown away: keeping them would favour the alphabet's first letters.
-        let letters = bytes.iter().filter(|byte| **byte < 248).map(|byte| char::from(ALPHABET[usize::from(byte % 62)]));
+        let letters = bytes
+            .iter()
+            .filter(|byte| **byte < 248)
+            .map(|byte| char::from(ALPHABET[usize::from(byte % 62)]));
         text.extend(letters.take(TOKEN_PREFIX.len() + RANDOM_CHARACTERS - text.len()));
     }
     Secret::new(text)
@@ -30,7 +33,8 @@ pub(crate) fn generate_token(rng: &dyn Rng) -> Secret {
 /// Checks a token that an administrator chose.
 pub(crate) fn check_chosen_token(text: &str) -> Result<(), Invalid> {
     let rest = text.strip_prefix(TOKEN_PREFIX).unwrap_or("");
-    let is_sound = (20..=200).contains(&rest.len()) && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    let is_sound = (20..=200).contains(&rest.len())
+        && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
     if is_sound {
         return Ok(());
     }

@@ -56,8 +56,11 @@ impl Hub {
 
     /// Creates an organisation.
     pub async fn create_org(&self, wanted: &CreateOrg) -> Result<AccountRow> {
-        let account =
-            CreateUser { name: wanted.name.clone(), full_name: wanted.full_name.clone(), ..CreateUser::default() };
+        let account = CreateUser {
+            name: wanted.name.clone(),
+            full_name: wanted.full_name.clone(),
+            ..CreateUser::default()
+        };
         self.create_account(AccountKind::Org, &account, wanted.default_visibility).await
     }
 
@@ -87,7 +90,9 @@ impl Hub {
         };
         let mut tx = self.db().write().await?;
         let id = match account::create_account(&mut tx, &new).await {
-            Err(DbError::Conflict { .. }) => return Err(Error::conflict(format!("the name {name} is taken"))),
+            Err(DbError::Conflict { .. }) => {
+                return Err(Error::conflict(format!("the name {name} is taken")));
+            }
             other => other?,
         };
         let payload = json!({"account_id": id, "kind": kind.as_str(), "name": name.as_str()});
@@ -110,8 +115,14 @@ impl Hub {
 
     /// Creates a token and returns its text, which is stored nowhere.
     pub async fn create_token(&self, wanted: &CreateToken) -> Result<Secret> {
-        if wanted.name.is_empty() || wanted.name.len() > 96 || wanted.name.chars().any(char::is_control) {
-            return Err(Error::invalid("name", "a token's name must have 1 to 96 printable characters"));
+        if wanted.name.is_empty()
+            || wanted.name.len() > 96
+            || wanted.name.chars().any(char::is_control)
+        {
+            return Err(Error::invalid(
+                "name",
+                "a token's name must have 1 to 96 printable characters",
+            ));
         }
         if let Some(value) = &wanted.value {
             check_chosen_token(value.expose())?;
@@ -120,14 +131,28 @@ impl Hub {
         let mut tx = self.db().write().await?;
         let user = find(&mut tx, &wanted.user, AccountKind::User).await?;
         let (id, hash) = (self.fresh_id(), hash_token(value.expose()));
-        match token::create_token(&mut tx, &id, user.id, &wanted.name, wanted.role, hash, self.now()).await {
+        match token::create_token(
+            &mut tx,
+            &id,
+            user.id,
+            &wanted.name,
+            wanted.role,
+            hash,
+            self.now(),
+        )
+        .await
+        {
             Err(DbError::Conflict { .. }) => {
-                let message = format!("{} has a token named \"{}\", or the value is in use", user.name, wanted.name);
+                let message = format!(
+                    "{} has a token named \"{}\", or the value is in use",
+                    user.name, wanted.name
+                );
                 return Err(Error::conflict(message));
             }
             other => other?,
         }
-        let payload = json!({"user_id": user.id, "name": wanted.name, "role": wanted.role.as_str()});
+        let payload =
+            json!({"user_id": user.id, "name": wanted.name, "role": wanted.role.as_str()});
         event::append_event(&mut tx, "token.create", None, None, &payload, self.now()).await?;
         tx.commit().await?;
         Ok(value)

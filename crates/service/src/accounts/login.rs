@@ -46,8 +46,14 @@ impl Hub {
     pub async fn who_am_i(&self, actor: &Actor) -> Result<WhoAmI> {
         let Some(user) = actor.user() else { return Err(Error::BadCredentials) };
         let mut conn = self.db().read().await?;
-        let row = account::find_account_by_id(&mut conn, user.id).await?.ok_or(Error::BadCredentials)?;
+        let row =
+            account::find_account_by_id(&mut conn, user.id).await?.ok_or(Error::BadCredentials)?;
         let orgs = account::list_memberships(&mut conn, user.id).await?;
-        Ok(WhoAmI { user: row, orgs, token_name: user.token_name.clone(), token_role: user.token_role })
+        Ok(WhoAmI {
+            user: row,
+            orgs,
+            token_name: user.token_name.clone(),
+            token_role: user.token_role,
+        })
     }
 }

@@ -25,13 +25,16 @@ impl Hub {
             other => return other,
         };
         let name = commit_target(revision).ok();
-        let Some(number) = name.as_ref().and_then(RefName::pull_request_number) else { return Err(refusal) };
+        let Some(number) = name.as_ref().and_then(RefName::pull_request_number) else {
+            return Err(refusal);
+        };
         let mut conn = self.db().read().await?;
         let Ok(repo) = self.repo_on(&mut conn, actor, kind, id, Action::ProposeChange).await else {
             return Err(refusal);
         };
         let found = discussion::find_discussion(&mut conn, repo.id, number).await?;
-        let is_author = found.is_some_and(|row| row.is_pull_request && Some(row.author_id) == actor.id());
+        let is_author =
+            found.is_some_and(|row| row.is_pull_request && Some(row.author_id) == actor.id());
         if is_author { Ok(repo) } else { Err(refusal) }
     }
 }
@@ -43,7 +46,11 @@ pub(super) fn commit_target(revision: &str) -> Result<RefName> {
         Revision::Named { .. } if revision.starts_with("refs/") => {
             let name = RefName::parse(revision)?;
             let allowed = name.branch_name().is_some() || name.pull_request_number().is_some();
-            if allowed { Ok(name) } else { Err(Error::invalid("revision", "must be a branch or refs/pr/N")) }
+            if allowed {
+                Ok(name)
+            } else {
+                Err(Error::invalid("revision", "must be a branch or refs/pr/N"))
+            }
         }
         Revision::Named { .. } => Ok(RefName::branch(revision)?),
     }

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use steelyard_core::{Oid, RepoPath, Sha256, Timestamp};
 use steelyard_git::{
-    BuiltPack, Commit, EditError, EntryMode, ObjectKind, ObjectSource, PackBuilder, Signature, TreeOp, apply_ops,
-    lfs_pointer, read,
+    BuiltPack, Commit, EditError, EntryMode, ObjectKind, ObjectSource, PackBuilder, Signature,
+    TreeOp, apply_ops, lfs_pointer, read,
 };
 
 use super::operation::Operation;
@@ -98,5 +98,8 @@ fn pointer(sha256: Sha256, size: u64) -> Bytes {
 fn mode_at(history: &impl ObjectSource, base: Option<Oid>, path: &RepoPath) -> Result<EntryMode> {
     let Some(base) = base else { return Ok(EntryMode::File) };
     let existing = read::lookup_path(history, &base, path.as_str()).map_err(broken)?;
-    Ok(existing.map(|entry| entry.mode).filter(|mode| *mode == EntryMode::Executable).unwrap_or(EntryMode::File))
+    Ok(existing
+        .map(|entry| entry.mode)
+        .filter(|mode| *mode == EntryMode::Executable)
+        .unwrap_or(EntryMode::File))
 }

@@ -98,8 +98,10 @@ impl Hub {
 }
 
 fn mode_of(file: &PreuploadFile, attributes: &Attributes) -> UploadMode {
-    let looks_binary = file.sample.contains(&0) || std::str::from_utf8(trim_partial(&file.sample)).is_err();
-    let is_large = file.size > REGULAR_FILE_BYTES_MAX || (looks_binary && file.size > BINARY_BYTES_MAX);
+    let looks_binary =
+        file.sample.contains(&0) || std::str::from_utf8(trim_partial(&file.sample)).is_err();
+    let is_large =
+        file.size > REGULAR_FILE_BYTES_MAX || (looks_binary && file.size > BINARY_BYTES_MAX);
     if is_large || attributes.is_lfs(&file.path) { UploadMode::Lfs } else { UploadMode::Regular }
 }
 

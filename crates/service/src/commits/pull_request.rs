@@ -45,7 +45,8 @@ pub(super) fn find_parent(history: &History, parent: &str) -> Result<Oid> {
         Revision::Commit(oid) => vec![oid],
         Revision::Named { .. } => history.complete(parent),
     };
-    let mut commits = candidates.into_iter().filter_map(|oid| Some(read::resolve_commit(history, &oid).ok()?.0));
+    let mut commits =
+        candidates.into_iter().filter_map(|oid| Some(read::resolve_commit(history, &oid).ok()?.0));
     match (commits.next(), commits.next()) {
         (Some(commit), None) => Ok(commit),
         _ => Err(Error::no_revision(parent)),

@@ -19,7 +19,8 @@ impl Hub {
     /// The repository's objects, at least as far as `state`.
     pub(crate) async fn history(&self, repo_id: i64, state: &GitRow) -> Result<Arc<History>> {
         let slot = self.histories().slot(repo_id);
-        if let Some(history) = slot.current.read().as_ref().filter(|history| history.covers(state)) {
+        if let Some(history) = slot.current.read().as_ref().filter(|history| history.covers(state))
+        {
             return Ok(Arc::clone(history));
         }
         let _loading = slot.loading.lock().await;

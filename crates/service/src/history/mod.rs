@@ -16,7 +16,8 @@ use steelyard_core::Oid;
 use steelyard_db::refs::GitRow;
 use steelyard_git::store::DeltaChain;
 use steelyard_git::{
-    BuiltPack, CachedSource, GitError, Object, ObjectCache, ObjectKind, ObjectSource, Pack, PackSet, Tree,
+    BuiltPack, CachedSource, GitError, Object, ObjectCache, ObjectKind, ObjectSource, Pack,
+    PackSet, Tree,
 };
 
 pub(crate) use write::{Change, Landed, LogEntry, PreparedPack};
@@ -104,7 +105,9 @@ impl History {
     }
 
     fn covers(&self, state: &GitRow) -> bool {
-        self.generation == state.generation && self.gc_epoch == state.gc_epoch && self.seq >= state.seq
+        self.generation == state.generation
+            && self.gc_epoch == state.gc_epoch
+            && self.seq >= state.seq
     }
 }
 
@@ -156,10 +159,11 @@ pub(crate) struct Histories {
 
 impl Histories {
     pub(crate) fn new() -> Self {
-        let slots = Cache::builder().max_capacity(HISTORIES_BYTES_MAX).weigher(|_, slot: &Arc<Slot>| {
-            let bytes = slot.current.read().as_ref().map_or(0, |history| history.inline_bytes);
-            u32::try_from(bytes).unwrap_or(u32::MAX).saturating_add(4096)
-        });
+        let slots =
+            Cache::builder().max_capacity(HISTORIES_BYTES_MAX).weigher(|_, slot: &Arc<Slot>| {
+                let bytes = slot.current.read().as_ref().map_or(0, |history| history.inline_bytes);
+                u32::try_from(bytes).unwrap_or(u32::MAX).saturating_add(4096)
+            });
         Self { slots: slots.build(), objects: ObjectCache::new(OBJECT_CACHE_BYTES_MAX) }
     }
 

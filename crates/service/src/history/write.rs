@@ -7,9 +7,9 @@ use bytes::Bytes;
 use steelyard_blob::Key;
 use steelyard_core::fault::crash_point;
 use steelyard_core::{Oid, RefName, Timestamp};
+use steelyard_db::Tx;
 use steelyard_db::pack::{self, NewPack, PackKind};
 use steelyard_db::refs::{self, RefChange};
-use steelyard_db::Tx;
 use steelyard_git::{BuiltPack, Pack, PackData};
 
 use super::{History, broken};
@@ -65,7 +65,11 @@ pub(crate) enum Landed {
 
 impl Hub {
     /// Makes a pack ready for its transaction; a large one is written to the object store now.
-    pub(crate) async fn prepare_pack(&self, built: BuiltPack, kind: PackKind) -> Result<PreparedPack> {
+    pub(crate) async fn prepare_pack(
+        &self,
+        built: BuiltPack,
+        kind: PackKind,
+    ) -> Result<PreparedPack> {
         let uuid = self.fresh_uuid();
         let toc = built.toc.encode().clone();
         let is_inline = built.bytes.len() <= INLINE_BYTES_MAX && toc.len() <= TOC_BYTES_MAX;
@@ -102,12 +106,19 @@ impl Hub {
         let bytes = pack.data().bytes();
         if bytes.len() <= INLINE_BYTES_MAX {
             let (bytes, trailer) = (Bytes::copy_from_slice(bytes), pack.data().trailer());
-            return self.prepare_pack(BuiltPack { bytes, toc: pack.toc().clone(), trailer }, kind).await;
+            return self
+                .prepare_pack(BuiltPack { bytes, toc: pack.toc().clone(), trailer }, kind)
+                .await;
         }
-        let built = BuiltPack { bytes: bytes.clone(), toc: pack.toc().clone(), trailer: pack.data().trailer() };
+        let built = BuiltPack {
+            bytes: bytes.clone(),
+            toc: pack.toc().clone(),
+            trailer: pack.data().trailer(),
+        };
         let mut prepared = self.prepare_pack(built, kind).await?;
         // The view must not rest on the file, whose space is wanted back.
-        let (toc, path) = (pack.toc().clone(), self.keep_pack_file(&prepared.row.pack_id, file).await?);
+        let (toc, path) =
+            (pack.toc().clone(), self.keep_pack_file(&prepared.row.pack_id, file).await?);
         let open = move || Pack::new(PackData::open(&path)?, toc);
         let kept = tokio::task::spawn_blocking(open).await.map_err(Error::internal)?;
         prepared.pack = Arc::new(kept.map_err(broken)?);
@@ -125,7 +136,9 @@ impl Hub {
         changes: &[Change],
         log: LogEntry<'_>,
     ) -> Result<Landed> {
-        let Some(seq) = refs::advance(tx, repo_id, gc_epoch).await? else { return Ok(Landed::Lost) };
+        let Some(seq) = refs::advance(tx, repo_id, gc_epoch).await? else {
+            return Ok(Landed::Lost);
+        };
         if let Some(prepared) = pack {
             pack::insert_pack(tx, repo_id, seq, prepared.row.clone(), log.now).await?;
         }
@@ -133,19 +146,27 @@ impl Hub {
             if !refs::change_ref(tx, repo_id, seq, &change.row()).await? {
                 return Ok(Landed::Lost);
             }
-            refs::log_ref_change(tx, repo_id, seq, &change.row(), log.actor_id, log.cause, log.now).await?;
+            refs::log_ref_change(tx, repo_id, seq, &change.row(), log.actor_id, log.cause, log.now)
+                .await?;
         }
         Ok(Landed::At(seq))
     }
 
     /// After the transaction: adds the pack to this replica's view if nothing came between.
-    pub(crate) fn note_landed(&self, repo_id: i64, base: &History, seq: i64, pack: Option<&PreparedPack>) {
+    pub(crate) fn note_landed(
+        &self,
+        repo_id: i64,
+        base: &History,
+        seq: i64,
+        pack: Option<&PreparedPack>,
+    ) {
         if seq != base.seq + 1 {
             return;
         }
         let slot = self.histories().slot(repo_id);
         let mut current = slot.current.write();
-        let is_base = current.as_ref().is_some_and(|history| std::ptr::eq(Arc::as_ptr(history), base));
+        let is_base =
+            current.as_ref().is_some_and(|history| std::ptr::eq(Arc::as_ptr(history), base));
         if !is_base {
             return;
         }

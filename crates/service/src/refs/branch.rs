@@ -20,24 +20,44 @@ impl Hub {
         start: Option<&Revision>,
     ) -> Result<()> {
         let name = RefName::branch(branch)?;
-        let head = Revision::Named { text: "HEAD".to_owned(), refs: Vec::new(), abbreviation: None };
-        let snapshot = self.snapshot(actor, kind, id, start.unwrap_or(&head), Action::WriteContent).await?;
-        let change = Change { name: name.clone(), old: None, new: Some(snapshot.commit), peeled: None };
+        let head =
+            Revision::Named { text: "HEAD".to_owned(), refs: Vec::new(), abbreviation: None };
+        let snapshot =
+            self.snapshot(actor, kind, id, start.unwrap_or(&head), Action::WriteContent).await?;
+        let change =
+            Change { name: name.clone(), old: None, new: Some(snapshot.commit), peeled: None };
         let exists = || Error::conflict(format!("Reference {name} already exists"));
-        self.change_refs(actor, &snapshot.repo, snapshot.history.gc_epoch(), &[change], "branch", exists).await
+        self.change_refs(
+            actor,
+            &snapshot.repo,
+            snapshot.history.gc_epoch(),
+            &[change],
+            "branch",
+            exists,
+        )
+        .await
     }
 
     /// Deletes a branch.
-    pub async fn delete_branch(&self, actor: &Actor, kind: RepoKind, id: &RepoId, branch: &str) -> Result<()> {
+    pub async fn delete_branch(
+        &self,
+        actor: &Actor,
+        kind: RepoKind,
+        id: &RepoId,
+        branch: &str,
+    ) -> Result<()> {
         let repo = self.repo(actor, kind, id, Action::WriteContent).await?;
         let missing = || Error::no_revision(branch);
         let name = RefName::branch(branch).map_err(|_| missing())?;
         let mut conn = self.db().read().await?;
         let found = refs::find_ref_with_git(&mut conn, repo.id, &name).await?;
         drop(conn);
-        let (state, row) = found.ok_or_else(|| Error::internal("the repository has no history record"))?;
+        let (state, row) =
+            found.ok_or_else(|| Error::internal("the repository has no history record"))?;
         if state.head_ref == name.as_str() {
-            return Err(Error::Forbidden(format!("Cannot delete {name}: it is the default branch")));
+            return Err(Error::Forbidden(format!(
+                "Cannot delete {name}: it is the default branch"
+            )));
         }
         let row = row.ok_or_else(missing)?;
         refuse_if_protected(&repo, &name, "delete")?;
@@ -81,7 +101,8 @@ impl Hub {
             refs::want_drop(tx, repo.id).await?;
         }
         let payload = json!({"updatedRefs": updated});
-        event::append_event(tx, "repo.content", actor.id(), Some(repo.id), &payload, self.now()).await?;
+        event::append_event(tx, "repo.content", actor.id(), Some(repo.id), &payload, self.now())
+            .await?;
         Ok(())
     }
 }

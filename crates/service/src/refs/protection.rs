@@ -32,9 +32,13 @@ pub(crate) fn check_branches(branches: &[String]) -> Result<()> {
 
 /// Fails when `name` is a protected branch: `what` would take history away from it.
 pub(crate) fn refuse_if_protected(repo: &RepoRow, name: &RefName, what: &str) -> Result<()> {
-    let is_protected = name.branch_name().is_some_and(|name| protected_branches(&repo.settings).contains(name));
+    let is_protected =
+        name.branch_name().is_some_and(|name| protected_branches(&repo.settings).contains(name));
     if is_protected {
-        return Err(Error::Forbidden(format!("Cannot {what} {name}: the branch is protected in {}", repo.repo)));
+        return Err(Error::Forbidden(format!(
+            "Cannot {what} {name}: the branch is protected in {}",
+            repo.repo
+        )));
     }
     Ok(())
 }

@@ -22,14 +22,26 @@ impl Hub {
         revision: &str,
         message: Option<&str>,
     ) -> Result<()> {
-        let name = if revision.starts_with("refs/") { RefName::parse(revision) } else { RefName::branch(revision) }?;
-        let wanted = Revision::Named { text: revision.to_owned(), refs: vec![name.clone()], abbreviation: None };
+        let name = if revision.starts_with("refs/") {
+            RefName::parse(revision)
+        } else {
+            RefName::branch(revision)
+        }?;
+        let wanted = Revision::Named {
+            text: revision.to_owned(),
+            refs: vec![name.clone()],
+            abbreviation: None,
+        };
         let snapshot = self.snapshot(actor, kind, id, &wanted, Action::WriteContent).await?;
         if kind == RepoKind::Kernel {
-            return Err(Error::NotImplemented("kernels keep their history; they cannot be squashed".to_owned()));
+            return Err(Error::NotImplemented(
+                "kernels keep their history; they cannot be squashed".to_owned(),
+            ));
         }
         refuse_if_protected(&snapshot.repo, &name, "squash")?;
-        let Some(user) = actor.user() else { return Err(Error::LoginRequired("squashing".to_owned())) };
+        let Some(user) = actor.user() else {
+            return Err(Error::LoginRequired("squashing".to_owned()));
+        };
         let short = name.branch_name().unwrap_or(name.as_str());
         let default = format!("Super-squash branch '{short}'");
         let email = format!("{}@users.noreply.{}", user.name, self.mail_domain());
@@ -45,16 +57,21 @@ impl Hub {
         let mut pack = PackBuilder::new();
         let oid = pack.add(ObjectKind::Commit, &commit.encode()).map_err(broken)?;
         let prepared = self.prepare_pack(pack.finish().map_err(broken)?, PackKind::Tail).await?;
-        let change = Change { name: name.clone(), old: Some(snapshot.commit), new: Some(oid), peeled: None };
+        let change =
+            Change { name: name.clone(), old: Some(snapshot.commit), new: Some(oid), peeled: None };
         let changes = std::slice::from_ref(&change);
         let epoch = snapshot.history.gc_epoch();
         let log = LogEntry { actor_id: actor.id(), cause: "super-squash", now: self.now() };
         let mut tx = self.db().write().await?;
-        if self.land(&mut tx, snapshot.repo.id, epoch, Some(&prepared), changes, log).await? == Landed::Lost {
+        if self.land(&mut tx, snapshot.repo.id, epoch, Some(&prepared), changes, log).await?
+            == Landed::Lost
+        {
             return Err(Error::Stale);
         }
         refs::want_drop(&mut tx, snapshot.repo.id).await?;
-        let is_head = refs::find_git(&mut tx, snapshot.repo.id).await?.is_some_and(|git| git.head_ref == name.as_str());
+        let is_head = refs::find_git(&mut tx, snapshot.repo.id)
+            .await?
+            .is_some_and(|git| git.head_ref == name.as_str());
         if is_head {
             repo::touch_repo(&mut tx, snapshot.repo.id, self.now(), None).await?;
         }

@@ -25,7 +25,9 @@ impl Hub {
     ) -> Result<()> {
         let name = RefName::tag(tag)?;
         let snapshot = self.snapshot(actor, kind, id, target, Action::WriteContent).await?;
-        let Some(user) = actor.user() else { return Err(Error::LoginRequired("tagging".to_owned())) };
+        let Some(user) = actor.user() else {
+            return Err(Error::LoginRequired("tagging".to_owned()));
+        };
         let (mut new, mut prepared) = (snapshot.commit, None);
         if let Some(message) = message.filter(|message| !message.is_empty()) {
             let (oid, pack) = self.annotated(user, tag, snapshot.commit, message)?;
@@ -38,7 +40,9 @@ impl Hub {
         let epoch = snapshot.history.gc_epoch();
         let log = LogEntry { actor_id: actor.id(), cause: "tag", now: self.now() };
         let mut tx = self.db().write().await?;
-        if self.land(&mut tx, snapshot.repo.id, epoch, prepared.as_ref(), changes, log).await? == Landed::Lost {
+        if self.land(&mut tx, snapshot.repo.id, epoch, prepared.as_ref(), changes, log).await?
+            == Landed::Lost
+        {
             return Err(Error::conflict(format!("Tag reference {name} already exists")));
         }
         self.record_refs(&mut tx, actor, &snapshot.repo, changes).await?;
@@ -53,7 +57,10 @@ impl Hub {
         message: &str,
     ) -> Result<(Oid, steelyard_git::BuiltPack)> {
         if message.len() > COMMIT_MESSAGE_BYTES_MAX {
-            return Err(Error::invalid("message", format!("must have at most {COMMIT_MESSAGE_BYTES_MAX} bytes")));
+            return Err(Error::invalid(
+                "message",
+                format!("must have at most {COMMIT_MESSAGE_BYTES_MAX} bytes"),
+            ));
         }
         let email = format!("{}@users.noreply.{}", user.name, self.mail_domain());
         let tagger = signature(&user.name, &email, self.now());
@@ -71,14 +78,21 @@ impl Hub {
     }
 
     /// Deletes a tag.
-    pub async fn delete_tag(&self, actor: &Actor, kind: RepoKind, id: &RepoId, tag: &str) -> Result<()> {
+    pub async fn delete_tag(
+        &self,
+        actor: &Actor,
+        kind: RepoKind,
+        id: &RepoId,
+        tag: &str,
+    ) -> Result<()> {
         let repo = self.repo(actor, kind, id, Action::WriteContent).await?;
         let missing = || Error::no_revision(tag);
         let name = RefName::tag(tag).map_err(|_| missing())?;
         let mut conn = self.db().read().await?;
         let found = refs::find_ref_with_git(&mut conn, repo.id, &name).await?;
         drop(conn);
-        let (state, row) = found.ok_or_else(|| Error::internal("the repository has no history record"))?;
+        let (state, row) =
+            found.ok_or_else(|| Error::internal("the repository has no history record"))?;
         let row = row.ok_or_else(missing)?;
         let change = Change { name, old: Some(row.oid), new: None, peeled: None };
         self.change_refs(actor, &repo, state.gc_epoch, &[change], "tag", || Error::Stale).await

@@ -79,15 +79,28 @@ impl Hub {
             return Err(Error::internal("a new repository changed before it existed"));
         }
         let payload = json!({"kind": wanted.kind.as_str(), "repo": id.to_string()});
-        event::append_event(&mut tx, "repo.create", Some(user.id), Some(repo_id), &payload, self.now()).await?;
+        event::append_event(
+            &mut tx,
+            "repo.create",
+            Some(user.id),
+            Some(repo_id),
+            &payload,
+            self.now(),
+        )
+        .await?;
         tx.commit().await?;
         Ok(CreatedRepo { public_id: new.public_id, kind: wanted.kind, repo: id })
     }
 
     fn initial_commit(&self, user: &UserActor, kind: RepoKind) -> Result<(Oid, BuiltPack)> {
         let mut pack = PackBuilder::new();
-        let blob = pack.add(ObjectKind::Blob, default_gitattributes(kind).as_bytes()).map_err(broken)?;
-        let entry = TreeEntry { mode: EntryMode::File, name: Bytes::from_static(b".gitattributes"), oid: blob };
+        let blob =
+            pack.add(ObjectKind::Blob, default_gitattributes(kind).as_bytes()).map_err(broken)?;
+        let entry = TreeEntry {
+            mode: EntryMode::File,
+            name: Bytes::from_static(b".gitattributes"),
+            oid: blob,
+        };
         let tree = Tree::from_entries(vec![entry]).map_err(broken)?;
         let tree = pack.add(ObjectKind::Tree, tree.data()).map_err(broken)?;
         let email = format!("{}@users.noreply.{}", user.name, self.mail_domain());
@@ -106,5 +119,8 @@ impl Hub {
 }
 
 pub(super) fn exists(kind: RepoKind, id: RepoId) -> Error {
-    Error::Conflict { message: format!("You already created this {kind} repo"), existing: Some((kind, id)) }
+    Error::Conflict {
+        message: format!("You already created this {kind} repo"),
+        existing: Some((kind, id)),
+    }
 }

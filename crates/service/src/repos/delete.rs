@@ -13,7 +13,8 @@ impl Hub {
         let row = self.repo_on(&mut tx, actor, kind, id, Action::AdministerRepo).await?;
         repo::delete_repo(&mut tx, row.id, self.now()).await?;
         let payload = json!({"kind": kind.as_str(), "repo": row.repo.to_string()});
-        event::append_event(&mut tx, "repo.delete", actor.id(), Some(row.id), &payload, self.now()).await?;
+        event::append_event(&mut tx, "repo.delete", actor.id(), Some(row.id), &payload, self.now())
+            .await?;
         tx.commit().await?;
         self.histories().forget(row.id);
         self.hydrations().forget(row.id);

@@ -26,13 +26,20 @@ impl Hub {
     ///
     /// Packs are immutable and shared. They may hold objects no copied ref reaches, so an original that waits for
     /// such objects to be dropped (deleted branches, squashed history) is cleaned first.
-    pub async fn duplicate_repo(&self, actor: &Actor, wanted: &DuplicateRepo) -> Result<CreatedRepo> {
+    pub async fn duplicate_repo(
+        &self,
+        actor: &Actor,
+        wanted: &DuplicateRepo,
+    ) -> Result<CreatedRepo> {
         if wanted.kind == RepoKind::Kernel {
             return Err(Error::NotImplemented("kernels cannot be duplicated".to_owned()));
         }
         let original = self.repo(actor, wanted.kind, &wanted.from, Action::ReadContent).await?;
         if !original.gated.is_empty() {
-            return Err(Error::Forbidden(format!("{} is gated and cannot be duplicated", original.repo)));
+            return Err(Error::Forbidden(format!(
+                "{} is gated and cannot be duplicated",
+                original.repo
+            )));
         }
         self.drop_before_sharing(original.id).await?;
         let mut tx = self.db().write().await?;
@@ -63,19 +70,34 @@ impl Hub {
         for prefix in ["refs/heads/", "refs/tags/"] {
             for row in refs::list_refs(&mut tx, original.id, prefix).await? {
                 let name = RefName::parse(&row.name)?;
-                let change = refs::RefChange { name: &name, old: None, new: Some(row.oid), peeled: row.peeled };
+                let change = refs::RefChange {
+                    name: &name,
+                    old: None,
+                    new: Some(row.oid),
+                    peeled: row.peeled,
+                };
                 refs::change_ref(&mut tx, repo_id, seq, &change).await?;
             }
         }
         // What no copied ref reaches must not outlive the original in the copy.
         let all = refs::list_refs(&mut tx, original.id, "refs/").await?;
-        let is_copied = |name: &str| name.starts_with("refs/heads/") || name.starts_with("refs/tags/");
+        let is_copied =
+            |name: &str| name.starts_with("refs/heads/") || name.starts_with("refs/tags/");
         if source.drop_wanted || all.iter().any(|row| !is_copied(&row.name)) {
             refs::want_drop(&mut tx, repo_id).await?;
         }
-        lfs::share_links(&mut tx, original.id, repo_id, &self.fresh_id()[8..16], self.now()).await?;
+        lfs::share_links(&mut tx, original.id, repo_id, &self.fresh_id()[8..16], self.now())
+            .await?;
         let payload = json!({"kind": wanted.kind.as_str(), "repo": wanted.to.to_string(), "from": original.repo.to_string()});
-        event::append_event(&mut tx, "repo.create", actor.id(), Some(repo_id), &payload, self.now()).await?;
+        event::append_event(
+            &mut tx,
+            "repo.create",
+            actor.id(),
+            Some(repo_id),
+            &payload,
+            self.now(),
+        )
+        .await?;
         tx.commit().await?;
         Ok(CreatedRepo { public_id: new.public_id, kind: wanted.kind, repo: wanted.to.clone() })
     }

@@ -1,9 +1,9 @@
 //! From a name in a request to a repository the actor may act on.
 
 use steelyard_core::{OrgRole, RefName, RepoId, RepoKind, Visibility};
+use steelyard_db::Conn;
 use steelyard_db::account::{self, AccountKind, AccountRow};
 use steelyard_db::repo::{self, RepoAt, RepoRow};
-use steelyard_db::Conn;
 
 use crate::access::{Standing, Verdict, authorize};
 use crate::{Action, Actor, Error, Hub, Missing, Result};
@@ -13,7 +13,13 @@ impl Hub {
     ///
     /// A repository the actor may not see is [`Missing::Repo`], exactly as one that does not exist; one that was
     /// renamed is [`Error::Moved`], for those who may see it.
-    pub async fn repo(&self, actor: &Actor, kind: RepoKind, id: &RepoId, action: Action) -> Result<RepoRow> {
+    pub async fn repo(
+        &self,
+        actor: &Actor,
+        kind: RepoKind,
+        id: &RepoId,
+        action: Action,
+    ) -> Result<RepoRow> {
         let mut conn = self.db().read().await?;
         self.repo_on(&mut conn, actor, kind, id, action).await
     }
@@ -59,13 +65,21 @@ impl Hub {
         action: Action,
     ) -> Result<()> {
         let org_role = match (actor.id(), row.owner_kind) {
-            (Some(user_id), AccountKind::Org) => account::find_role(conn, row.owner_id, user_id).await?,
+            (Some(user_id), AccountKind::Org) => {
+                account::find_role(conn, row.owner_id, user_id).await?
+            }
             _ => None,
         };
         self.decide(actor, row, org_role, action)
     }
 
-    fn decide(&self, actor: &Actor, row: &RepoRow, org_role: Option<OrgRole>, action: Action) -> Result<()> {
+    fn decide(
+        &self,
+        actor: &Actor,
+        row: &RepoRow,
+        org_role: Option<OrgRole>,
+        action: Action,
+    ) -> Result<()> {
         let verdict = authorize(actor, action, &standing(actor, row, org_role));
         if verdict == Verdict::Hide {
             return Err(Error::NotFound(Missing::Repo { anonymous: actor.is_anonymous() }));
@@ -153,12 +167,15 @@ fn refusal(actor: &Actor, action: Action, row: &RepoRow) -> Error {
     };
     match actor.user() {
         None => Error::LoginRequired(format!("to {what} {} {}", row.kind, row.repo)),
-        Some(user) if user.token_role == steelyard_core::TokenRole::Read => Error::Forbidden(format!(
-            "the token \"{}\" may only read; use a token with the role write to {what} {} {}",
-            user.token_name, row.kind, row.repo
-        )),
-        Some(user) => {
-            Error::Forbidden(format!("{} has no permission to {what} {} {}", user.name, row.kind, row.repo))
+        Some(user) if user.token_role == steelyard_core::TokenRole::Read => {
+            Error::Forbidden(format!(
+                "the token \"{}\" may only read; use a token with the role write to {what} {} {}",
+                user.token_name, row.kind, row.repo
+            ))
         }
+        Some(user) => Error::Forbidden(format!(
+            "{} has no permission to {what} {} {}",
+            user.name, row.kind, row.repo
+        )),
     }
 }

@@ -86,18 +86,23 @@ impl Hub {
                 let account = account::find_account(&mut conn, name).await?.ok_or(missing)?;
                 let role = account::find_role(&mut conn, account.id, user.id).await?;
                 if role.is_none() && account.id != user.id && !user.is_admin {
-                    return Err(Error::Forbidden(format!("{} is not a member of {name}", user.name)));
+                    return Err(Error::Forbidden(format!(
+                        "{} is not a member of {name}",
+                        user.name
+                    )));
                 }
                 account.name
             }
         };
         drop(conn);
-        let query = ListQuery { author: Some(author), limit: Some(100), cursor, ..ListQuery::default() };
+        let query =
+            ListQuery { author: Some(author), limit: Some(100), cursor, ..ListQuery::default() };
         let page = self.list_repos(actor, &query).await?;
         let mut conn = self.db().read().await?;
         let mut items = Vec::with_capacity(page.items.len());
         for row in page.items {
-            let bytes = pack::sum_bytes(&mut conn, row.id).await? + lfs::sum_linked_bytes(&mut conn, row.id).await?;
+            let bytes = pack::sum_bytes(&mut conn, row.id).await?
+                + lfs::sum_linked_bytes(&mut conn, row.id).await?;
             items.push(StorageEntry { row, bytes });
         }
         Ok(Page { items, next: page.next })
@@ -106,7 +111,8 @@ impl Hub {
     /// Bytes of a repository's packs and of the large files it links to.
     pub async fn used_storage(&self, row: &RepoRow) -> Result<i64> {
         let mut conn = self.db().read().await?;
-        Ok(pack::sum_bytes(&mut conn, row.id).await? + lfs::sum_linked_bytes(&mut conn, row.id).await?)
+        Ok(pack::sum_bytes(&mut conn, row.id).await?
+            + lfs::sum_linked_bytes(&mut conn, row.id).await?)
     }
 }
 
@@ -119,6 +125,10 @@ fn cursor_of(row: &RepoRow, sort: RepoSort) -> Cursor {
 }
 
 fn parse_cursor(cursor: &Cursor) -> Result<(i64, i64)> {
-    let parsed = cursor.as_text()?.split_once(':').and_then(|(value, id)| Some((value.parse().ok()?, id.parse().ok()?)));
-    parsed.ok_or_else(|| Error::invalid("cursor", "must be taken from a Link header of this server"))
+    let parsed = cursor
+        .as_text()?
+        .split_once(':')
+        .and_then(|(value, id)| Some((value.parse().ok()?, id.parse().ok()?)));
+    parsed
+        .ok_or_else(|| Error::invalid("cursor", "must be taken from a Link header of this server"))
 }

@@ -8,7 +8,13 @@ use crate::{Action, Actor, Error, Hub, Result};
 
 impl Hub {
     /// Moves a repository; its old name redirects until somebody takes it.
-    pub async fn move_repo(&self, actor: &Actor, kind: RepoKind, from: &RepoId, to: &RepoId) -> Result<()> {
+    pub async fn move_repo(
+        &self,
+        actor: &Actor,
+        kind: RepoKind,
+        from: &RepoId,
+        to: &RepoId,
+    ) -> Result<()> {
         let mut tx = self.db().write().await?;
         let row = self.repo_on(&mut tx, actor, kind, from, Action::AdministerRepo).await?;
         let owner = self.namespace_for_new_repo(&mut tx, actor, Some(&to.namespace)).await?;
@@ -22,7 +28,8 @@ impl Hub {
             other => other?,
         }
         let payload = json!({"from": row.repo.to_string(), "to": to.to_string()});
-        event::append_event(&mut tx, "repo.move", actor.id(), Some(row.id), &payload, self.now()).await?;
+        event::append_event(&mut tx, "repo.move", actor.id(), Some(row.id), &payload, self.now())
+            .await?;
         Ok(tx.commit().await?)
     }
 }

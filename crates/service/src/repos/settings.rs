@@ -65,7 +65,15 @@ impl Hub {
             "gated": gated,
             "protectedBranches": wanted.protected_branches,
         });
-        event::append_event(&mut tx, "repo.settings", actor.id(), Some(row.id), &payload, self.now()).await?;
+        event::append_event(
+            &mut tx,
+            "repo.settings",
+            actor.id(),
+            Some(row.id),
+            &payload,
+            self.now(),
+        )
+        .await?;
         Ok(tx.commit().await?)
     }
 }

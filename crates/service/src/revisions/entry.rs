@@ -63,13 +63,17 @@ impl Snapshot {
     pub fn find_entry(&self, path: &str) -> Result<Option<Entry>> {
         // A path that breaks the rules can have been written by git only in ways we refuse: it is just not there.
         let Ok(path) = RepoPath::parse(path) else { return Ok(None) };
-        let found = steelyard_git::read::lookup_path(&*self.history, &self.tree, path.as_str()).map_err(broken)?;
-        found.map(|entry| describe(&self.history, path.as_str().to_owned(), entry.mode, entry.oid)).transpose()
+        let found = steelyard_git::read::lookup_path(&*self.history, &self.tree, path.as_str())
+            .map_err(broken)?;
+        found
+            .map(|entry| describe(&self.history, path.as_str().to_owned(), entry.mode, entry.oid))
+            .transpose()
     }
 
     /// The file at `path`.
     pub fn get_file(&self, path: &str) -> Result<Entry> {
-        let entry = self.find_entry(path)?.filter(|entry| matches!(entry.kind, EntryKind::File { .. }));
+        let entry =
+            self.find_entry(path)?.filter(|entry| matches!(entry.kind, EntryKind::File { .. }));
         entry.ok_or_else(|| Error::no_entry(path, self.commit))
     }
 
@@ -89,7 +93,12 @@ impl Snapshot {
 }
 
 /// Looks behind a tree's entry: its size, and whether it is a pointer.
-pub(super) fn describe(history: &History, path: String, mode: EntryMode, oid: Oid) -> Result<Entry> {
+pub(super) fn describe(
+    history: &History,
+    path: String,
+    mode: EntryMode,
+    oid: Oid,
+) -> Result<Entry> {
     let kind = match mode {
         EntryMode::Tree => EntryKind::Directory,
         EntryMode::Gitlink => EntryKind::Submodule,
@@ -106,9 +115,10 @@ fn file_kind(history: &History, oid: Oid) -> Result<EntryKind> {
     }
     let object = history.read(&oid).map_err(broken)?.ok_or_else(missing)?;
     Ok(match lfs_pointer::parse(&object.data) {
-        Some((sha256, real)) => {
-            EntryKind::File { size: real, lfs: Some(LfsInfo { sha256, size: real, pointer_size: size }) }
-        }
+        Some((sha256, real)) => EntryKind::File {
+            size: real,
+            lfs: Some(LfsInfo { sha256, size: real, pointer_size: size }),
+        },
         None => EntryKind::File { size, lfs: None },
     })
 }

@@ -15,24 +15,50 @@ use crate::{Hub, Result};
 const FILES_MAX: usize = 2000;
 
 /// Files whose contents facts are derived from.
-const READ_FILES: &[&str] = &["README.md", "config.json", "tokenizer_config.json", "adapter_config.json"];
+const READ_FILES: &[&str] =
+    &["README.md", "config.json", "tokenizer_config.json", "adapter_config.json"];
 /// Endings of files whose presence tells a library or format.
 const TELLING_ENDINGS: &[&str] = &[
-    ".safetensors", ".bin", ".pt", ".pth", ".onnx", ".gguf", ".h5", ".msgpack", ".ot", ".tflite", ".keras", ".nemo",
-    ".mlmodel", ".mlpackage", ".dduf", ".skops", ".joblib", ".parquet", ".csv", ".json", ".jsonl", ".arrow", ".xml",
+    ".safetensors",
+    ".bin",
+    ".pt",
+    ".pth",
+    ".onnx",
+    ".gguf",
+    ".h5",
+    ".msgpack",
+    ".ot",
+    ".tflite",
+    ".keras",
+    ".nemo",
+    ".mlmodel",
+    ".mlpackage",
+    ".dduf",
+    ".skops",
+    ".joblib",
+    ".parquet",
+    ".csv",
+    ".json",
+    ".jsonl",
+    ".arrow",
+    ".xml",
 ];
 
 /// True when adding, changing or deleting this path may change what the repository says of itself.
 pub(crate) fn is_telling(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
-    READ_FILES.contains(&name) || TELLING_ENDINGS.iter().any(|end| name.ends_with(end)) || name.contains("tfevents")
+    READ_FILES.contains(&name)
+        || TELLING_ENDINGS.iter().any(|end| name.ends_with(end))
+        || name.contains("tfevents")
 }
 
 /// Derives the facts of a tree, as they are stored with the repository.
 pub(crate) fn compute_facts(kind: RepoKind, history: &History, tree: Oid) -> Result<Value> {
     let listed = list_files(history, tree, FILES_MAX)?;
-    let files: Vec<&str> = listed.iter().filter_map(|file| std::str::from_utf8(&file.path).ok()).collect();
-    let [readme, config, tokenizer, adapter] = [0, 1, 2, 3].map(|index| small_file(history, tree, READ_FILES[index]));
+    let files: Vec<&str> =
+        listed.iter().filter_map(|file| std::str::from_utf8(&file.path).ok()).collect();
+    let [readme, config, tokenizer, adapter] =
+        [0, 1, 2, 3].map(|index| small_file(history, tree, READ_FILES[index]));
     let (readme, config, tokenizer, adapter) = (readme?, config?, tokenizer?, adapter?);
     let readme_text = readme.as_deref().and_then(|bytes| std::str::from_utf8(bytes).ok());
     let facts = derive(
@@ -50,7 +76,9 @@ pub(crate) fn compute_facts(kind: RepoKind, history: &History, tree: Oid) -> Res
 
 /// A regular file of moderate size; `None` for anything else.
 fn small_file(history: &History, tree: Oid, path: &str) -> Result<Option<bytes::Bytes>> {
-    let Some(entry) = read::lookup_path(history, &tree, path).map_err(broken)? else { return Ok(None) };
+    let Some(entry) = read::lookup_path(history, &tree, path).map_err(broken)? else {
+        return Ok(None);
+    };
     if !entry.mode.is_file() {
         return Ok(None);
     }

@@ -18,7 +18,10 @@ impl Hub {
             return Ok((*known).clone());
         }
         let files = snapshot.list_files(2000)?;
-        let first = files.iter().map(|file| file.path_text()).find(|path| path.ends_with(".gguf") && !path.contains('/'));
+        let first = files
+            .iter()
+            .map(|file| file.path_text())
+            .find(|path| path.ends_with(".gguf") && !path.contains('/'));
         let found = match first {
             Some(path) => match self.read_gguf(snapshot, &path).await {
                 Ok(header) => header,
@@ -36,12 +39,18 @@ impl Hub {
         loop {
             let head = self.read_head(snapshot, path, wanted).await?;
             match parse_header(&head) {
-                Ok(HeaderNeed::Done(header)) => return serde_json::to_value(header).map(Some).map_err(Error::internal),
+                Ok(HeaderNeed::Done(header)) => {
+                    return serde_json::to_value(header).map(Some).map_err(Error::internal);
+                }
                 // The file ends inside its header, or the header is larger than any real one.
-                Ok(HeaderNeed::More(total)) if (head.len() as u64) < wanted || total.max(wanted) >= HEADER_BYTES_MAX => {
+                Ok(HeaderNeed::More(total))
+                    if (head.len() as u64) < wanted || total.max(wanted) >= HEADER_BYTES_MAX =>
+                {
                     return Ok(None);
                 }
-                Ok(HeaderNeed::More(total)) => wanted = total.max(wanted.saturating_mul(2)).min(HEADER_BYTES_MAX),
+                Ok(HeaderNeed::More(total)) => {
+                    wanted = total.max(wanted.saturating_mul(2)).min(HEADER_BYTES_MAX)
+                }
                 Err(_) => return Ok(None),
             }
         }

@@ -1,11 +1,11 @@
 //! Large files of a commit: whether this repository may give them out, and where from.
 
 use serde_json::{Value, json};
+use std::sync::Arc;
 use steelyard_blob::{Key, PresignedGet};
 use steelyard_card::safetensors::ParameterCount;
 use steelyard_core::Sha256;
 use steelyard_db::lfs;
-use std::sync::Arc;
 
 use super::Snapshot;
 use crate::{Error, Hub, Result};
@@ -17,7 +17,12 @@ const COUNTED_FILES_MAX: usize = 200;
 
 impl Hub {
     /// Fails unless the repository has a link to the content: a pointer alone gives nothing.
-    pub async fn check_linked(&self, snapshot: &Snapshot, path: &str, sha256: Sha256) -> Result<()> {
+    pub async fn check_linked(
+        &self,
+        snapshot: &Snapshot,
+        path: &str,
+        sha256: Sha256,
+    ) -> Result<()> {
         if self.is_linked(snapshot.repo.id, sha256).await? {
             return Ok(());
         }
@@ -34,7 +39,8 @@ impl Hub {
         let name: String = path.rsplit('/').next().unwrap_or(path).chars().map(plain).collect();
         let disposition = format!("inline; filename=\"{name}\"");
         let ttl = std::time::Duration::from_secs(DIRECT_URL_SECS);
-        let wanted = PresignedGet { ttl, content_disposition: Some(&disposition), content_type: None };
+        let wanted =
+            PresignedGet { ttl, content_disposition: Some(&disposition), content_type: None };
         Ok(self.blobs().presign_get(&Key::lfs(&sha256), &wanted).await?)
     }
 
@@ -56,7 +62,8 @@ impl Hub {
                 Err(error) => return Err(error),
             }
         }
-        let found = (count.total > 0).then(|| json!({"parameters": count.parameters, "total": count.total}));
+        let found = (count.total > 0)
+            .then(|| json!({"parameters": count.parameters, "total": count.total}));
         self.parameters_cache().insert(key, Arc::new(found.clone()));
         Ok(found)
     }

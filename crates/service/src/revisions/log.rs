@@ -38,16 +38,23 @@ impl CommitInfo {
 
 impl Snapshot {
     /// One page of the history, newest first.
-    pub fn list_commits(&self, cursor: Option<&Cursor>, limit: Option<usize>) -> Result<Page<CommitInfo>> {
+    pub fn list_commits(
+        &self,
+        cursor: Option<&Cursor>,
+        limit: Option<usize>,
+    ) -> Result<Page<CommitInfo>> {
         let limit = limit.unwrap_or(COMMITS_PAGE).clamp(1, 1000);
         let skip: usize = match cursor {
             None => 0,
             Some(cursor) => {
                 let parsed = cursor.as_text()?.parse().ok().filter(|skip| *skip <= 10_000_000);
-                parsed.ok_or_else(|| Error::invalid("cursor", "must be taken from a Link header of this server"))?
+                parsed.ok_or_else(|| {
+                    Error::invalid("cursor", "must be taken from a Link header of this server")
+                })?
             }
         };
-        let mut found = walk::log(&*self.history, &self.commit, None, skip, limit + 1).map_err(broken)?;
+        let mut found =
+            walk::log(&*self.history, &self.commit, None, skip, limit + 1).map_err(broken)?;
         let more = found.len() > limit;
         found.truncate(limit);
         let items = found.iter().map(|(oid, commit)| CommitInfo::new(*oid, commit)).collect();

@@ -4,8 +4,8 @@ use serde_json::{Map, Value, json};
 use steelyard_blob::Key;
 use steelyard_card::safetensors::{HeaderNeed, SafetensorsHeader, parse_header, parse_index};
 
-use super::entry::{Content, LfsInfo};
 use super::Snapshot;
+use super::entry::{Content, LfsInfo};
 use crate::{Error, Hub, Result};
 
 const FIRST_READ_BYTES: u64 = 256 * 1024;
@@ -23,18 +23,27 @@ pub struct SafetensorsMetadata {
 
 impl Hub {
     /// Reads the headers of a `.safetensors` file or of every shard a `.safetensors.index.json` names.
-    pub async fn safetensors_metadata(&self, snapshot: &Snapshot, path: &str) -> Result<SafetensorsMetadata> {
+    pub async fn safetensors_metadata(
+        &self,
+        snapshot: &Snapshot,
+        path: &str,
+    ) -> Result<SafetensorsMetadata> {
         let mut headers = Map::new();
         if !path.ends_with(".index.json") {
-            headers.insert(path.to_owned(), self.safetensors_header(snapshot, path).await?.to_json());
+            headers
+                .insert(path.to_owned(), self.safetensors_header(snapshot, path).await?.to_json());
             return Ok(SafetensorsMetadata { index: None, headers });
         }
         let bytes = self.read_head(snapshot, path, INDEX_BYTES_MAX).await?;
         let index = parse_index(&bytes).map_err(|error| bad(path, &error))?;
         if index.shards.len() > SHARDS_MAX {
-            return Err(Error::TooLarge { what: path.to_owned(), limit: format!("{SHARDS_MAX} shards") });
+            return Err(Error::TooLarge {
+                what: path.to_owned(),
+                limit: format!("{SHARDS_MAX} shards"),
+            });
         }
-        let folder = path.rsplit_once('/').map(|(folder, _)| format!("{folder}/")).unwrap_or_default();
+        let folder =
+            path.rsplit_once('/').map(|(folder, _)| format!("{folder}/")).unwrap_or_default();
         for shard in &index.shards {
             let header = self.safetensors_header(snapshot, &format!("{folder}{shard}")).await?;
             headers.insert(shard.clone(), header.to_json());
@@ -44,14 +53,21 @@ impl Hub {
         Ok(SafetensorsMetadata { index: Some(index), headers })
     }
 
-    pub(super) async fn safetensors_header(&self, snapshot: &Snapshot, path: &str) -> Result<SafetensorsHeader> {
+    pub(super) async fn safetensors_header(
+        &self,
+        snapshot: &Snapshot,
+        path: &str,
+    ) -> Result<SafetensorsHeader> {
         let mut wanted = FIRST_READ_BYTES;
         loop {
             let head = self.read_head(snapshot, path, wanted).await?;
             match parse_header(&head).map_err(|error| bad(path, &error))? {
                 HeaderNeed::Done(header) => return Ok(header),
                 HeaderNeed::More(total) if (head.len() as u64) < wanted || total <= wanted => {
-                    return Err(Error::invalid("filename", format!("\"{path}\" ends inside its header")));
+                    return Err(Error::invalid(
+                        "filename",
+                        format!("\"{path}\" ends inside its header"),
+                    ));
                 }
                 HeaderNeed::More(total) => wanted = total,
             }
@@ -59,7 +75,12 @@ impl Hub {
     }
 
     /// The first `limit` bytes of a file, wherever it lies.
-    pub(super) async fn read_head(&self, snapshot: &Snapshot, path: &str, limit: u64) -> Result<bytes::Bytes> {
+    pub(super) async fn read_head(
+        &self,
+        snapshot: &Snapshot,
+        path: &str,
+        limit: u64,
+    ) -> Result<bytes::Bytes> {
         let entry = snapshot.get_file(path)?;
         match snapshot.content(&entry)? {
             Content::Regular(bytes) => {
@@ -71,7 +92,9 @@ impl Hub {
                     return Err(Error::no_entry(path, snapshot.commit));
                 }
                 let head = self.blobs().get_range(&Key::lfs(&sha256), 0..limit.min(size)).await?;
-                head.ok_or_else(|| Error::internal(format!("LFS object {sha256} is missing from the store")))
+                head.ok_or_else(|| {
+                    Error::internal(format!("LFS object {sha256} is missing from the store"))
+                })
             }
         }
     }

@@ -46,7 +46,9 @@ impl Hub {
                 (found.git, Target::Known { oid: found_ref.target(), name: found_ref.name })
             }
             (None, Revision::Commit(oid)) => (found.git, Target::Claimed(*oid)),
-            (None, Revision::Named { .. }) => self.find_commit(&mut conn, found.repo.id, revision).await?,
+            (None, Revision::Named { .. }) => {
+                self.find_commit(&mut conn, found.repo.id, revision).await?
+            }
         };
         drop(conn);
         self.snapshot_at(found.repo, &state, target).await
@@ -55,7 +57,8 @@ impl Hub {
     /// The repository's default branch, or `None` while it has no commit.
     pub async fn head(&self, repo: RepoRow) -> Result<Option<Snapshot>> {
         let conn = self.db().read().await?;
-        let head = Revision::Named { text: "HEAD".to_owned(), refs: Vec::new(), abbreviation: None };
+        let head =
+            Revision::Named { text: "HEAD".to_owned(), refs: Vec::new(), abbreviation: None };
         match self.snapshot_of(conn, repo, &head).await {
             Ok(snapshot) => Ok(Some(snapshot)),
             Err(Error::NotFound(_)) => Ok(None),
@@ -111,7 +114,8 @@ impl Hub {
         };
         let mut state = None;
         for name in names {
-            let (git, found) = refs::find_ref_with_git(conn, repo_id, name).await?.ok_or_else(gone)?;
+            let (git, found) =
+                refs::find_ref_with_git(conn, repo_id, name).await?.ok_or_else(gone)?;
             if let Some(found) = found {
                 return Ok((git, Target::Known { oid: found.target(), name: found.name }));
             }

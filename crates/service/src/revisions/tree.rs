@@ -1,8 +1,8 @@
 //! Listings of a commit's files.
 
+use steelyard_core::Oid;
 use steelyard_core::limits::{LAST_COMMIT_WALK_MAX, TREE_PAGE, TREE_PAGE_EXPANDED};
 use steelyard_core::page::{Cursor, Page};
-use steelyard_core::Oid;
 use steelyard_git::read::{ListOptions, ListedEntry};
 use steelyard_git::{read, walk};
 
@@ -39,12 +39,18 @@ impl Snapshot {
         let listing = listing.ok_or_else(|| Error::no_entry(folder, self.commit))?;
         let mut items = Vec::with_capacity(listing.entries.len());
         for entry in &listing.entries {
-            items.push(describe(&self.history, entry.path_text().into_owned(), entry.mode, entry.oid)?);
+            items.push(describe(
+                &self.history,
+                entry.path_text().into_owned(),
+                entry.mode,
+                entry.oid,
+            )?);
         }
         if query.expand {
             self.add_last_commits(&mut items)?;
         }
-        let next = listing.entries.last().filter(|_| listing.more).map(|entry| Cursor::after(&entry.path));
+        let next =
+            listing.entries.last().filter(|_| listing.more).map(|entry| Cursor::after(&entry.path));
         Ok(Page { items, next })
     }
 
@@ -76,7 +82,8 @@ impl Snapshot {
 
     /// Finds the last commit of each entry, walking the history once per folder.
     fn add_last_commits(&self, items: &mut [Entry]) -> Result<()> {
-        let mut folders: std::collections::BTreeMap<String, Vec<usize>> = std::collections::BTreeMap::new();
+        let mut folders: std::collections::BTreeMap<String, Vec<usize>> =
+            std::collections::BTreeMap::new();
         for (index, entry) in items.iter().enumerate() {
             let folder = entry.path.rsplit_once('/').map_or("", |(folder, _)| folder);
             folders.entry(folder.to_owned()).or_default().push(index);
@@ -88,9 +95,14 @@ impl Snapshot {
             };
             let names: Vec<Vec<u8>> = indexes.iter().map(name_of).collect();
             let names: Vec<&[u8]> = names.iter().map(Vec::as_slice).collect();
-            let found =
-                walk::last_commits(&*self.history, &self.commit, &folder, &names, LAST_COMMIT_WALK_MAX)
-                    .map_err(broken)?;
+            let found = walk::last_commits(
+                &*self.history,
+                &self.commit,
+                &folder,
+                &names,
+                LAST_COMMIT_WALK_MAX,
+            )
+            .map_err(broken)?;
             for (index, oid) in indexes.iter().zip(found) {
                 let Some(oid) = oid else { continue };
                 let commit = read_commit(&self.history, oid)?;

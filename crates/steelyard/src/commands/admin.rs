@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 use serde_json::{Value, json};
-use steelyard_service::accounts::{AccountKind, AccountRow, CreateOrg, CreateToken, CreateUser};
 use steelyard_service::Hub;
+use steelyard_service::accounts::{AccountKind, AccountRow, CreateOrg, CreateToken, CreateUser};
 
 use crate::cli::{AdminArgs, AdminCommand, OrgCommand, SettingFlags, TokenCommand, UserCommand};
 use crate::open;
@@ -79,8 +79,12 @@ async fn org(hub: &Hub, command: &OrgCommand) -> Result<Said> {
 async fn token(hub: &Hub, command: &TokenCommand) -> Result<Said> {
     match command {
         TokenCommand::Create { user, name, role, value } => {
-            let wanted =
-                CreateToken { user: user.to_string(), name: name.clone(), role: *role, value: value.clone() };
+            let wanted = CreateToken {
+                user: user.to_string(),
+                name: name.clone(),
+                role: *role,
+                value: value.clone(),
+            };
             let token = hub.create_token(&wanted).await?;
             let json = json!({"user": user.as_str(), "name": name, "role": role.as_str(), "token": token.expose()});
             Ok(Said { text: format!("{}\n", token.expose()), json })

@@ -43,7 +43,8 @@ async fn serve(loaded: &Loaded) -> Result<()> {
     let _lock = lock_data(&config.server.data)?;
     let metrics = admin_server::install_metrics()?;
     let listen = config.server.listen.0;
-    let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
+    let listener =
+        TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     let address = listener.local_addr()?;
     let hub = open::open_hub(config).await?;
     hub.prepare_cache().await?;
@@ -53,7 +54,9 @@ async fn serve(loaded: &Loaded) -> Result<()> {
     let url = hub.settings().public_url.clone().unwrap_or_else(|| format!("http://{address}"));
     welcome(&hub, &config.accounts.first_admin, &url).await?;
     if hub.git().is_none() {
-        tracing::warn!("no git program of version 2.30 or later was found: clone, fetch and push are off");
+        tracing::warn!(
+            "no git program of version 2.30 or later was found: clone, fetch and push are off"
+        );
     }
     let router = steelyard_http::build_router(hub.clone());
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
@@ -62,7 +65,8 @@ async fn serve(loaded: &Loaded) -> Result<()> {
         let _ = stream.set_nodelay(true);
     });
     let stopping = stop.clone();
-    let server = axum::serve(listener, service).with_graceful_shutdown(async move { stopping.cancelled().await });
+    let server = axum::serve(listener, service)
+        .with_graceful_shutdown(async move { stopping.cancelled().await });
     let mut server = tokio::spawn(server.into_future());
     tokio::select! {
         result = &mut server => result??,
@@ -84,7 +88,8 @@ async fn serve(loaded: &Loaded) -> Result<()> {
 
 /// Keeps a second server off this process's caches; the lock goes with the process, however it ends.
 fn lock_data(data: &Path) -> Result<File> {
-    std::fs::create_dir_all(data).with_context(|| format!("cannot create the folder {}", data.display()))?;
+    std::fs::create_dir_all(data)
+        .with_context(|| format!("cannot create the folder {}", data.display()))?;
     let path = data.join("serve.lock");
     let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
     match file.try_lock() {
@@ -94,7 +99,9 @@ fn lock_data(data: &Path) -> Result<File> {
              the storage, not this folder)",
             data.display()
         ),
-        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock {}", path.display())),
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("cannot lock {}", path.display()))
+        }
     }
 }
 
@@ -102,7 +109,8 @@ fn lock_data(data: &Path) -> Result<File> {
 async fn welcome(hub: &Hub, first_admin: &str, url: &str) -> Result<()> {
     let mut text = format!("Steelyard {} is ready at {url}\n", env!("CARGO_PKG_VERSION"));
     if !first_admin.is_empty() && hub.is_new().await? {
-        let user = CreateUser { name: first_admin.to_owned(), is_admin: true, ..CreateUser::default() };
+        let user =
+            CreateUser { name: first_admin.to_owned(), is_admin: true, ..CreateUser::default() };
         hub.create_user(&user).await?;
         let token = CreateToken {
             user: first_admin.to_owned(),
