@@ -40,3 +40,42 @@ pub const TREE_PAGE_EXPANDED: usize = 100;
 pub const COMMITS_PAGE: usize = 50;
 /// Commits walked before the last commit of a path is answered as unknown.
 pub const LAST_COMMIT_WALK_MAX: usize = 10_000;
+
+#[cfg(test)]
+mod tests {
+    /// `256 * 1024` as the page writes it.
+    fn written(name: &str, expression: &str) -> String {
+        let factors = expression.split(" * ").map(|factor| factor.replace('_', "").parse::<u64>());
+        let value: u64 = factors.map(Result::unwrap).product();
+        let units = [("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10)];
+        let unit =
+            units.iter().find(|(_, bits)| value % (1 << bits) == 0 && name != "PATH_BYTES_MAX");
+        match unit.filter(|_| name.contains("BYTES")) {
+            Some((unit, bits)) => format!("{} {unit}", value >> bits),
+            None => {
+                let thousands =
+                    if value < 1000 { String::new() } else { format!("{},", value / 1000) };
+                let rest = value % 1000;
+                let rest = if value < 1000 { rest.to_string() } else { format!("{rest:03}") };
+                let unit = if name.contains("BYTES") { " bytes" } else { "" };
+                format!("{thousands}{rest}{unit}")
+            }
+        }
+    }
+
+    #[test]
+    fn the_page_lists_every_limit_and_its_value() {
+        let page = include_str!("../../../docs/limits.md");
+        let constants =
+            include_str!("limits.rs").lines().filter_map(|line| line.strip_prefix("pub const "));
+        let mut count = 0;
+        for constant in constants {
+            let (name, rest) = constant.split_once(": ").unwrap();
+            let (_, expression) = rest.trim_end_matches(';').split_once(" = ").unwrap();
+            let start = format!("| `{name}` | {} |", written(name, expression));
+            assert!(page.contains(&start), "docs/limits.md lacks {start}");
+            count += 1;
+        }
+        assert!(count > 15);
+    }
+}

@@ -74,7 +74,7 @@ pub async fn open_hub(config: &Config) -> Result<Hub> {
     let program = &config.git.program;
     // A slow client holds its process for as long as it reads: what bounds the work is memory, not cores.
     let limits = ToolLimits { fetches_max: 32, pushes_max: 16, ..ToolLimits::default() };
-    let git = GitBinary::discover(program.is_absolute().then_some(program.as_path()));
+    let git = GitBinary::discover((program.as_os_str() != "git").then_some(program.as_path()));
     let git = git.map(|git| git.with_limits(limits));
     let parts =
         HubParts { db, blobs, git, clock: Arc::new(SystemClock), rng: Arc::new(SystemRng), settings };

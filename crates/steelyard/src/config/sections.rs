@@ -161,7 +161,8 @@ impl Default for Limits {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Git {
-    /// The git program, by name or path. Without it, everything but git's own transport works.
+    /// Path of the git program; "git" takes the first on PATH of version 2.30 or later. Without one, everything but git's
+    /// own transport works.
     pub program: PathBuf,
 }
 

@@ -244,3 +244,29 @@ fn the_schema_describes_every_key() {
         "a reference would hide keys from the key check"
     );
 }
+
+#[test]
+fn the_page_lists_every_key() {
+    let page = include_str!("../../../../docs/configuration.md");
+    let document = schema::document();
+    let values: serde_json::Value =
+        serde_json::from_str(&print::json(&load(&Sources::default()).unwrap())).unwrap();
+    let missing: Vec<String> = keys::all()
+        .keys()
+        .map(|key| {
+            let (section, name) = key.split_once('.').unwrap();
+            let default = match &values[section][name]["value"] {
+                serde_json::Value::Null => String::new(),
+                serde_json::Value::String(text) => format!("`{text}`"),
+                other => format!("`{other}`"),
+            };
+            let what = &document["properties"][section]["properties"][name]["description"];
+            let what: Vec<&str> = what.as_str().unwrap().split_whitespace().collect();
+            format!("| `{key}` | {default} | {} |", what.join(" "))
+        })
+        .filter(|line| !page.contains(line.as_str()))
+        .collect();
+    assert!(missing.is_empty(), "docs/configuration.md lacks:\n{}", missing.join("\n"));
+    let keys = page.lines().filter(|line| line.starts_with("| `")).count();
+    assert_eq!(keys, keys::all().len(), "docs/configuration.md lists a key that is gone");
+}
