@@ -18,6 +18,7 @@ mod pattern;
 pub mod pktline;
 pub mod protocol;
 pub mod read;
+pub mod rewrite;
 pub mod store;
 pub mod tag;
 pub mod tool;

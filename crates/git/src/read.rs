@@ -17,7 +17,7 @@ use crate::tree::{EntryMode, Tree, TreeEntry};
 pub use list::{ListOptions, ListedEntry, Listing, list_tree};
 
 /// Most tags that may stand between a ref and its commit.
-const TAGS_PEELED_MAX: usize = 16;
+pub(crate) const TAGS_PEELED_MAX: usize = 16;
 /// Deepest nesting of folders that is walked; paths made here are less deep, pushed ones may not be.
 pub(crate) const FOLDER_DEPTH_MAX: usize = 256;
 
