@@ -183,12 +183,14 @@ impl Hub {
         crash_point("drop.before_commit");
         tx.commit().await?;
         crash_point("drop.after_commit");
-        tracing::info!(
-            repo_id,
-            packs = pass.dirty.pack_ids.len(),
-            objects = pass.dirty.dropped.len(),
-            "dropped unreachable objects"
-        );
+        if !pass.dirty.pack_ids.is_empty() {
+            tracing::info!(
+                repo_id,
+                packs = pass.dirty.pack_ids.len(),
+                objects = pass.dirty.dropped.len(),
+                "dropped unreachable objects"
+            );
+        }
         Ok(true)
     }
 }
