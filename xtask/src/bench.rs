@@ -19,7 +19,7 @@ use clap::Args;
 use tempfile::TempDir;
 
 use self::figure::Figure;
-use crate::shell::{cargo, probe, run as execute, target_dir};
+use crate::shell::{cargo, claim_target_dir, probe, run as execute, target_dir};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -102,6 +102,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 }
 
 fn build() -> Result<PathBuf> {
+    claim_target_dir()?;
     execute(cargo().args(["build", "--release", "--package", "steelyard"]))?;
     Ok(target_dir().join("release/steelyard"))
 }

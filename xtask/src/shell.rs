@@ -33,8 +33,9 @@ pub(crate) fn claim_target_dir() -> Result<()> {
     if fs::read_to_string(&mark).is_ok_and(|last| last == owner) {
         return Ok(());
     }
-    let fingerprints = target.join("debug/.fingerprint");
-    for crate_of in fs::read_dir(&fingerprints).into_iter().flatten().flatten() {
+    let profiles = ["debug", "release"].map(|profile| target.join(profile).join(".fingerprint"));
+    let crates = profiles.iter().flat_map(|folder| fs::read_dir(folder).into_iter().flatten());
+    for crate_of in crates.flatten() {
         let name = crate_of.file_name();
         let ours = name.to_string_lossy().starts_with("steelyard");
         if ours {
