@@ -14,8 +14,8 @@ use self::steps::Steps;
 use crate::shell::{cargo, claim_target_dir, root, run as execute, target_dir};
 use crate::{floors, openapi, setup};
 
-/// Tests in a module `slow` or a test program `slow_*` take minutes: `--fast` leaves them out.
-const NOT_SLOW: &str = "not (test(/(^|::)slow::/) | binary(/^slow_/))";
+/// Tests in a module `slow` take minutes: `--fast` leaves them out.
+const NOT_SLOW: &str = "not test(/(^|::)slow::/)";
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {

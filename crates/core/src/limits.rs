@@ -48,8 +48,9 @@ mod tests {
         let factors = expression.split(" * ").map(|factor| factor.replace('_', "").parse::<u64>());
         let value: u64 = factors.map(Result::unwrap).product();
         let units = [("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10)];
-        let unit =
-            units.iter().find(|(_, bits)| value % (1 << bits) == 0 && name != "PATH_BYTES_MAX");
+        let unit = units
+            .iter()
+            .find(|(_, bits)| value.is_multiple_of(1 << bits) && name != "PATH_BYTES_MAX");
         match unit.filter(|_| name.contains("BYTES")) {
             Some((unit, bits)) => format!("{} {unit}", value >> bits),
             None => {

@@ -98,6 +98,17 @@ pub async fn find_link(
     conn.fetch_optional(sql, args![repo_id, sha256]).await?.as_ref().map(link).transpose()
 }
 
+/// The content behind a repository's link of that public id.
+pub async fn find_linked(
+    conn: &mut Conn,
+    repo_id: i64,
+    public_id: &str,
+) -> Result<Option<Sha256>, DbError> {
+    let sql = "SELECT sha256 FROM lfs_link WHERE repo_id = $1 AND public_id = $2";
+    let row = conn.fetch_optional(sql, args![repo_id, public_id]).await?;
+    row.map(|row| row.sha256("sha256")).transpose()
+}
+
 /// The repository's links in order of their public id, after `after`.
 pub async fn list_links(
     conn: &mut Conn,

@@ -1,5 +1,7 @@
 //! The contract at the level of headers and bodies, on every pair of stores this machine has.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up must fail loudly")]
+
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use serde_json::{Value, json};

@@ -1,5 +1,7 @@
 //! Every route against people who may not use it: the table of routes is the list of questions.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up must fail loudly")]
+
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use axum::response::Response;

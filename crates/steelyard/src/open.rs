@@ -30,8 +30,12 @@ pub async fn open_database(config: &Config) -> Result<Db> {
                 .with_context(|| format!("cannot open the database {}", path.display()))
         }
         Database::Postgres(url) => {
-            let Some(secret) = url.postgres_url() else { bail!("database.url is neither a file nor postgres://") };
-            Db::open_postgres(secret.expose(), sizes).await.with_context(|| format!("cannot open the database {url}"))
+            let Some(secret) = url.postgres_url() else {
+                bail!("database.url is neither a file nor postgres://")
+            };
+            Db::open_postgres(secret.expose(), sizes)
+                .await
+                .with_context(|| format!("cannot open the database {url}"))
         }
     }
 }
@@ -39,9 +43,9 @@ pub async fn open_database(config: &Config) -> Result<Db> {
 /// Opens the object store a configuration names.
 pub async fn open_storage(config: &Config) -> Result<BlobStore> {
     match config.storage() {
-        Storage::Directory(path) => {
-            BlobStore::open_directory(&path).await.with_context(|| format!("cannot open the store {}", path.display()))
-        }
+        Storage::Directory(path) => BlobStore::open_directory(&path)
+            .await
+            .with_context(|| format!("cannot open the store {}", path.display())),
         Storage::S3 { url, keys } => {
             let Some((access, secret)) = keys else {
                 bail!(
@@ -49,8 +53,13 @@ pub async fn open_storage(config: &Config) -> Result<BlobStore> {
                      and STEELYARD_STORAGE__SECRET_KEY, or the same with _FILE"
                 );
             };
-            let settings = S3Settings::from_url(url.as_str(), access.secret().clone(), secret.secret().clone())?;
-            BlobStore::open_s3(settings).with_context(|| format!("cannot open the store {}", url.as_str()))
+            let settings = S3Settings::from_url(
+                url.as_str(),
+                access.secret().clone(),
+                secret.secret().clone(),
+            )?;
+            BlobStore::open_s3(settings)
+                .with_context(|| format!("cannot open the store {}", url.as_str()))
         }
     }
 }
@@ -64,7 +73,11 @@ pub async fn open_hub(config: &Config) -> Result<Hub> {
     SystemRng.fill(&mut node);
     let settings = HubSettings {
         cache_dir: config.server.data.join("cache"),
-        public_url: config.server.public_url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned()),
+        public_url: config
+            .server
+            .public_url
+            .as_ref()
+            .map(|url| url.as_str().trim_end_matches('/').to_owned()),
         node: format!("{:016x}", u64::from_be_bytes(node)),
         trusted_proxies: config.server.trusted_proxies.into(),
         limits: limits_of(config),
@@ -76,8 +89,14 @@ pub async fn open_hub(config: &Config) -> Result<Hub> {
     let limits = ToolLimits { fetches_max: 32, pushes_max: 16, ..ToolLimits::default() };
     let git = GitBinary::discover((program.as_os_str() != "git").then_some(program.as_path()));
     let git = git.map(|git| git.with_limits(limits));
-    let parts =
-        HubParts { db, blobs, git, clock: Arc::new(SystemClock), rng: Arc::new(SystemRng), settings };
+    let parts = HubParts {
+        db,
+        blobs,
+        git,
+        clock: Arc::new(SystemClock),
+        rng: Arc::new(SystemRng),
+        settings,
+    };
     Ok(Hub::open(parts).await?)
 }
 
@@ -86,7 +105,8 @@ fn limits_of(config: &Config) -> HubLimits {
     HubLimits {
         lfs_object_bytes_max: limits.lfs_object_max.bytes(),
         push_pack_bytes_max: limits.push_pack_max.bytes(),
-        commit_body_bytes_max: usize::try_from(limits.commit_body_max.bytes()).unwrap_or(usize::MAX),
+        commit_body_bytes_max: usize::try_from(limits.commit_body_max.bytes())
+            .unwrap_or(usize::MAX),
     }
 }
 

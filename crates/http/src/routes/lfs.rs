@@ -72,7 +72,8 @@ pub(super) fn add(table: &mut Vec<Route>) {
             Route::new(&["GET"], base.clone(), write, "Lists the large files", get(files::list));
         table.push(list.query(&[LIMIT, CURSOR]).gives::<Vec<LfsFileResponse>>());
         let administer = Access::Repo(Action::AdministerRepo);
-        let (path, summary) = (format!("{base}/batch"), "Deletes large files; their commits stay");
+        let (path, summary) =
+            (format!("{base}/batch"), "Deletes large files, from all commits too if asked");
         let delete =
             Route::new(&["POST"], path, administer, summary, post(files::delete)).fails(&[501]);
         table.push(delete.takes::<LfsFilesBatchRequest>().gives::<LfsFilesDeletedResponse>());

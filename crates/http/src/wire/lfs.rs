@@ -261,6 +261,7 @@ pub(crate) struct DeletionsRequest {
     /// The Hub calls the list `sha`; it holds `fileOid`s.
     #[serde(default)]
     pub(crate) sha: Vec<String>,
+    /// Takes the files out of all commits too: every branch, tag and pull request gets a new history.
     #[serde(default)]
     pub(crate) rewrite_history: bool,
 }
@@ -278,14 +279,14 @@ mod tests {
 
     use super::*;
 
-    fn object(oid: &str, size: serde_json::Value) -> ObjectRequest {
+    fn object(oid: &str, size: &serde_json::Value) -> ObjectRequest {
         serde_json::from_value(json!({"oid": oid, "size": size})).unwrap()
     }
 
     #[test]
     fn only_whole_pointers_count() {
         let hex = "ab".repeat(32);
-        assert_eq!(object(&hex, json!(5)).pointer().unwrap().size, 5);
+        assert_eq!(object(&hex, &json!(5)).pointer().unwrap().size, 5);
         for (oid, size) in [
             ("", json!(1)),
             (&hex[1..], json!(1)),
@@ -295,7 +296,7 @@ mod tests {
             (&hex, json!("1")),
             (&hex, json!(null)),
         ] {
-            assert!(object(oid, size.clone()).pointer().is_none(), "{oid} {size}");
+            assert!(object(oid, &size).pointer().is_none(), "{oid} {size}");
         }
     }
 

@@ -5,6 +5,7 @@
 mod access;
 mod faults;
 mod locks;
+mod purge;
 mod sweep;
 mod transfers;
 mod world;

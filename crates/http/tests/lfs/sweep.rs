@@ -29,8 +29,8 @@ async fn has_bytes(w: &World, data: &[u8]) -> bool {
     w.hub.blobs().head(&Key::lfs(&sha256(data))).await.unwrap().is_some()
 }
 
-async fn delete_files(w: &World, user: &str, ids: &[Value], rewrite_history: bool) -> (u16, Value) {
-    let body = json!({"deletions": {"sha": ids, "rewriteHistory": rewrite_history}});
+async fn delete_files(w: &World, user: &str, ids: &[Value]) -> (u16, Value) {
+    let body = json!({"deletions": {"sha": ids, "rewriteHistory": false}});
     let answer = w.post(&format!("{FILES}/batch"), user, body).await;
     (answer.status.as_u16(), answer.json())
 }
@@ -50,9 +50,8 @@ async fn what_nobody_links_to_goes(w: World) {
     w.upload("bob/n", "bob", b"two").await;
     let ids: Vec<Value> =
         files(&w).await.iter().take(2).map(|file| file["fileOid"].clone()).collect();
-    assert_eq!(delete_files(&w, "alice", &ids, true).await.0, 501);
-    assert_eq!(delete_files(&w, "bob", &ids, false).await.0, 403);
-    assert_eq!(delete_files(&w, "alice", &ids, false).await, (200, json!({"deleted": 2})));
+    assert_eq!(delete_files(&w, "bob", &ids).await.0, 403);
+    assert_eq!(delete_files(&w, "alice", &ids).await, (200, json!({"deleted": 2})));
     assert_eq!(w.download_href("alice/m", None, b"two").await, None);
 
     let young = w.hub.sweep_lfs(w.hub.now().plus_secs(DAY)).await.unwrap();
@@ -76,7 +75,7 @@ async fn an_upload_spares_what_was_condemned(w: World) {
     w.create_repo("alice", "m", Public).await;
     w.upload("alice/m", "alice", b"one").await;
     let id = files(&w).await[0]["fileOid"].clone();
-    delete_files(&w, "alice", &[id], false).await;
+    delete_files(&w, "alice", &[id]).await;
     assert_eq!(w.hub.sweep_lfs(far_future(0)).await.unwrap().condemned, 1);
     w.upload("alice/m", "alice", b"one").await;
     let swept = w.hub.sweep_lfs(far_future(2)).await.unwrap();

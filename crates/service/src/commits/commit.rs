@@ -6,11 +6,12 @@ use std::time::Duration;
 use serde_json::json;
 use steelyard_core::fault::crash_point;
 use steelyard_core::limits::COMMIT_MESSAGE_BYTES_MAX;
-use steelyard_core::{Oid, RefName, RepoId, RepoKind};
+use steelyard_core::{Oid, RefName, RepoId, RepoKind, RepoPath, Sha256};
 use steelyard_db::pack::PackKind;
 use steelyard_db::refs::{self, GitRow, RefRow};
 use steelyard_db::repo::{self, RepoRow};
 use steelyard_db::{DbError, Tx, event, lfs};
+use steelyard_git::lfs_pointer;
 
 use super::access::commit_target;
 use super::build::{Authorship, Built, build};
@@ -61,7 +62,9 @@ impl Hub {
         let repo = self.authorize_commit(actor, kind, id, revision, request.create_pr).await?;
         let message = message_of(&request)?;
         operation::check(repo.kind, &request.operations)?;
-        let Some(user) = actor.user() else { return Err(Error::LoginRequired("committing".to_owned())) };
+        let Some(user) = actor.user() else {
+            return Err(Error::LoginRequired("committing".to_owned()));
+        };
         let operations = self.resolve_lfs(&repo, request.operations).await?;
         let authorship = Authorship {
             name: user.name.clone(),
@@ -94,14 +97,21 @@ impl Hub {
         let mut resolved = Vec::with_capacity(operations.len());
         for operation in operations {
             let mut real = None;
-            if let Operation::LfsFile { path, sha256, size } = &operation {
-                let Some(found) = self.finish_upload_for_commit(repo.id, *sha256).await? else {
-                    let rule = format!("\"{path}\" names LFS object {sha256}, which was not uploaded to {}", repo.repo);
-                    return Err(Error::invalid("lfsFile", rule));
+            if let Some((path, sha256, size)) = named_content(&operation) {
+                let field =
+                    if matches!(operation, Operation::LfsFile { .. }) { "lfsFile" } else { "file" };
+                let Some(found) = self.finish_upload_for_commit(repo.id, sha256).await? else {
+                    let rule = format!(
+                        "\"{path}\" names LFS object {sha256}, which was not uploaded to {}",
+                        repo.repo
+                    );
+                    return Err(Error::invalid(field, rule));
                 };
                 if size.is_some_and(|claimed| claimed != found) {
-                    let rule = format!("\"{path}\" claims another size than LFS object {sha256} has ({found} bytes)");
-                    return Err(Error::invalid("lfsFile", rule));
+                    let rule = format!(
+                        "\"{path}\" claims another size than LFS object {sha256} has ({found} bytes)"
+                    );
+                    return Err(Error::invalid(field, rule));
                 }
                 real = Some(found);
             }
@@ -123,7 +133,9 @@ impl Hub {
             }
             match self.attempt(plan, locked).await? {
                 Some(committed) => return Ok(committed),
-                None if plan.parent.is_some() && plan.pull_request.is_none() => return Err(Error::Stale),
+                None if plan.parent.is_some() && plan.pull_request.is_none() => {
+                    return Err(Error::Stale);
+                }
                 None => tokio::time::sleep(self.jitter(attempt)).await,
             }
         }
@@ -155,16 +167,21 @@ impl Hub {
         let name = match &plan.pull_request {
             None => plan.target.clone(),
             Some(wanted) => {
-                let num = self.open_pull_request(&mut tx, plan.repo.id, plan.actor_id, wanted, &plan.target).await?;
+                let num = self
+                    .open_pull_request(&mut tx, plan.repo.id, plan.actor_id, wanted, &plan.target)
+                    .await?;
                 pull_request = Some(num);
                 RefName::pull_request(num)
             }
         };
         let old = if pull_request.is_some() { None } else { head.as_ref().map(|head| head.oid) };
         let change = Change { name, old, new: Some(built.commit), peeled: None };
-        let log = LogEntry { actor_id: Some(plan.actor_id), cause: "commit", now: plan.authorship.now };
+        let log =
+            LogEntry { actor_id: Some(plan.actor_id), cause: "commit", now: plan.authorship.now };
         let changes = std::slice::from_ref(&change);
-        let landed = self.land(&mut tx, plan.repo.id, history.gc_epoch(), Some(&prepared), changes, log).await?;
+        let landed = self
+            .land(&mut tx, plan.repo.id, history.gc_epoch(), Some(&prepared), changes, log)
+            .await?;
         let Landed::At(seq) = landed else { return Ok(None) };
         self.record(&mut tx, plan, &state, &change, facts).await?;
         crash_point("commit.before_commit");
@@ -177,7 +194,8 @@ impl Hub {
     async fn read_target(&self, plan: &Plan<'_>) -> Result<(GitRow, Option<RefRow>)> {
         let mut conn = self.db().read().await?;
         let found = refs::find_ref_with_git(&mut conn, plan.repo.id, &plan.target).await?;
-        let (state, head) = found.ok_or_else(|| Error::internal("the repository has no history record"))?;
+        let (state, head) =
+            found.ok_or_else(|| Error::internal("the repository has no history record"))?;
         // Only the default branch may be born by a commit.
         if head.is_none() && state.head_ref != plan.target.as_str() {
             let name = plan.target.branch_name().unwrap_or(plan.target.as_str());
@@ -187,7 +205,12 @@ impl Hub {
     }
 
     /// The commit and tree to build on, after checking what the client believes about them.
-    fn base_of(&self, plan: &Plan<'_>, history: &History, head: Option<&RefRow>) -> Result<Option<(Oid, Oid)>> {
+    fn base_of(
+        &self,
+        plan: &Plan<'_>,
+        history: &History,
+        head: Option<&RefRow>,
+    ) -> Result<Option<(Oid, Oid)>> {
         let head = head.map(RefRow::target);
         let mut base = head;
         if let Some(parent) = &plan.parent {
@@ -230,7 +253,8 @@ impl Hub {
         built: &Built,
     ) -> Result<Option<serde_json::Value>> {
         let is_head = plan.pull_request.is_none() && state.head_ref == plan.target.as_str();
-        let tells = || plan.operations.iter().any(|(operation, _)| is_telling(operation.path().as_str()));
+        let tells =
+            || plan.operations.iter().any(|(operation, _)| is_telling(operation.path().as_str()));
         if !is_head || !tells() {
             return Ok(None);
         }
@@ -246,17 +270,28 @@ impl Hub {
         facts: Option<serde_json::Value>,
     ) -> Result<(), DbError> {
         for (operation, _) in plan.operations.iter() {
-            if let Operation::LfsFile { path, sha256, .. } = operation {
-                lfs::name_link(tx, plan.repo.id, *sha256, path.as_str(), change.name.as_str()).await?;
+            if let Some((path, sha256, _)) = named_content(operation) {
+                lfs::name_link(tx, plan.repo.id, sha256, path.as_str(), change.name.as_str())
+                    .await?;
             }
         }
         let now = plan.authorship.now;
         if change.name.as_str() == state.head_ref {
             repo::touch_repo(tx, plan.repo.id, now, facts.as_ref()).await?;
         }
-        let (old, new) = (change.old.map(|oid| oid.to_string()), change.new.map(|oid| oid.to_string()));
-        let payload = json!({"updatedRefs": [{"ref": change.name.as_str(), "oldSha": old, "newSha": new}]});
-        event::append_event(tx, "repo.content", Some(plan.actor_id), Some(plan.repo.id), &payload, now).await
+        let (old, new) =
+            (change.old.map(|oid| oid.to_string()), change.new.map(|oid| oid.to_string()));
+        let payload =
+            json!({"updatedRefs": [{"ref": change.name.as_str(), "oldSha": old, "newSha": new}]});
+        event::append_event(
+            tx,
+            "repo.content",
+            Some(plan.actor_id),
+            Some(plan.repo.id),
+            &payload,
+            now,
+        )
+        .await
     }
 }
 
@@ -270,6 +305,18 @@ struct Plan<'a> {
     pull_request: Option<PullRequest>,
 }
 
+/// The large file an operation names, with its size if that is said: pointers may also come as the text they are, and
+/// one that leads nowhere would be a file that nobody can read.
+fn named_content(operation: &Operation) -> Option<(&RepoPath, Sha256, Option<u64>)> {
+    match operation {
+        Operation::LfsFile { path, sha256, size } => Some((path, *sha256, *size)),
+        Operation::File { path, content } if content.len() < lfs_pointer::POINTER_BYTES_MAX => {
+            lfs_pointer::parse(content).map(|(sha256, size)| (path, sha256, Some(size)))
+        }
+        _ => None,
+    }
+}
+
 fn weight(operation: &Operation) -> usize {
     if let Operation::File { content, .. } = operation { content.len() } else { 200 }
 }
@@ -279,10 +326,14 @@ fn message_of(request: &CommitRequest) -> Result<String> {
         return Err(Error::invalid("summary", "must not be empty"));
     }
     if request.summary.len() + request.description.len() > COMMIT_MESSAGE_BYTES_MAX {
-        return Err(Error::invalid("summary", format!("must have at most {COMMIT_MESSAGE_BYTES_MAX} bytes")));
+        return Err(Error::invalid(
+            "summary",
+            format!("must have at most {COMMIT_MESSAGE_BYTES_MAX} bytes"),
+        ));
     }
     if let Some(parent) = &request.parent {
-        let is_hex = (5..=40).contains(&parent.len()) && parent.bytes().all(|b| b.is_ascii_hexdigit());
+        let is_hex =
+            (5..=40).contains(&parent.len()) && parent.bytes().all(|b| b.is_ascii_hexdigit());
         if !is_hex {
             return Err(Error::invalid("parentCommit", "must be 5 to 40 hexadecimal digits"));
         }

@@ -183,9 +183,8 @@ mod tests {
         let added = install(dir.path(), &[incoming("thin", thin, None)], &all).unwrap();
         assert_eq!(added.files, 1);
         let folder = dir.path().join("objects/pack");
-        let idx = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-        let idx =
-            idx.filter(|path| path.extension().is_some_and(|end| end == "idx")).next().unwrap();
+        let mut files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let idx = files.find(|path| path.extension().is_some_and(|end| end == "idx")).unwrap();
         let (toc, _) = Toc::from_idx_v2(&fs::read(idx).unwrap()).unwrap();
         assert!(toc.find(&base_oid).is_some() && toc.find(&oid).is_some());
     }

@@ -52,7 +52,7 @@ impl Hub {
     }
 
     /// Removes a prepared pack that surely did not land.
-    pub(super) async fn discard_prepared(&self, prepared: &PreparedPack) {
+    pub(crate) async fn discard_prepared(&self, prepared: &PreparedPack) {
         let row = prepared.row();
         let Ok(uuid) = uuid::Uuid::parse_str(&row.pack_id) else { return };
         let mut keys = Vec::new();

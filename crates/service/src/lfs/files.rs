@@ -4,7 +4,7 @@ use serde_json::json;
 use steelyard_core::page::{Cursor, Page};
 use steelyard_core::{RepoId, RepoKind};
 use steelyard_db::lfs::LinkRow;
-use steelyard_db::{event, lfs};
+use steelyard_db::{Tx, event, lfs};
 
 use crate::{Action, Actor, Error, Hub, Result};
 
@@ -36,7 +36,7 @@ impl Hub {
     }
 
     /// Takes the repository's access to large files away; a file nobody else links to is deleted by the sweep.
-    /// Commits that point to the files stay as they are. Returns how many there were.
+    /// Commits that point to the files stay as they are; [`Hub::purge_lfs_files`] rewrites them. Returns how many there were.
     pub async fn delete_lfs_files(
         &self,
         actor: &Actor,
@@ -44,31 +44,42 @@ impl Hub {
         id: &RepoId,
         file_ids: &[String],
     ) -> Result<usize> {
-        if file_ids.len() > DELETIONS_MAX {
-            let rule = format!("must name at most {DELETIONS_MAX} files");
-            return Err(Error::invalid("deletions.sha", rule));
-        }
+        check_count(file_ids)?;
         let mut tx = self.db().write().await?;
         let repo = self.repo_on(&mut tx, actor, kind, id, Action::AdministerRepo).await?;
+        let deleted = self.delete_links(&mut tx, actor, repo.id, file_ids).await?;
+        tx.commit().await?;
+        Ok(deleted)
+    }
+
+    /// Deletes links as part of a transaction, and says so in the log of events; returns how many there were.
+    pub(super) async fn delete_links(
+        &self,
+        tx: &mut Tx,
+        actor: &Actor,
+        repo_id: i64,
+        file_ids: &[String],
+    ) -> Result<usize> {
         let mut deleted = Vec::with_capacity(file_ids.len());
         for file_id in file_ids {
-            if lfs::delete_link(&mut tx, repo.id, file_id).await? {
+            if lfs::delete_link(tx, repo_id, file_id).await? {
                 deleted.push(file_id.as_str());
             }
         }
         if !deleted.is_empty() {
             let payload = json!({"files": deleted});
-            event::append_event(
-                &mut tx,
-                "lfs.delete",
-                actor.id(),
-                Some(repo.id),
-                &payload,
-                self.now(),
-            )
-            .await?;
+            let now = self.now();
+            event::append_event(tx, "lfs.delete", actor.id(), Some(repo_id), &payload, now).await?;
         }
-        tx.commit().await?;
         Ok(deleted.len())
     }
+}
+
+/// Checks that one call does not delete too many files.
+pub(super) fn check_count(file_ids: &[String]) -> Result<()> {
+    if file_ids.len() > DELETIONS_MAX {
+        let rule = format!("must name at most {DELETIONS_MAX} files");
+        return Err(Error::invalid("deletions.sha", rule));
+    }
+    Ok(())
 }

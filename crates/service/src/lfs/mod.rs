@@ -31,14 +31,17 @@ mod commit;
 mod download;
 mod files;
 mod locks;
+mod rewrite;
 mod settings;
 mod sweep;
 mod upload;
 
-pub use batch::{DownloadGrant, DownloadWay, Pointer, UploadAnswer, UploadBatch, UploadGrant, UploadWay};
-pub use steelyard_db::lfs::LinkRow;
+pub use batch::{
+    DownloadGrant, DownloadWay, Pointer, UploadAnswer, UploadBatch, UploadGrant, UploadWay,
+};
 pub use locks::{Lock, LockQuery, Locking};
 pub use settings::LfsSettings;
+pub use steelyard_db::lfs::LinkRow;
 pub use sweep::LfsSwept;
 
 use steelyard_blob::BlobError;

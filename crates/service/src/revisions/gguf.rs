@@ -49,7 +49,7 @@ impl Hub {
                     return Ok(None);
                 }
                 Ok(HeaderNeed::More(total)) => {
-                    wanted = total.max(wanted.saturating_mul(2)).min(HEADER_BYTES_MAX)
+                    wanted = total.max(wanted.saturating_mul(2)).min(HEADER_BYTES_MAX);
                 }
                 Err(_) => return Ok(None),
             }

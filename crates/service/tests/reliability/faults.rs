@@ -501,7 +501,7 @@ impl Wish for Push {
         self.head = world.head(&self.repo, "main").await;
         let mut pack = PackBuilder::new();
         // Every third one is too large for a row of the database.
-        let size = if tag.len() % 3 == 0 { 100_000 } else { 500 };
+        let size = if tag.len().is_multiple_of(3) { 100_000 } else { 500 };
         let blob = pack.add(ObjectKind::Blob, &random(1, size)).unwrap();
         let entry =
             TreeEntry { mode: EntryMode::File, name: Bytes::from_static(b"pushed.bin"), oid: blob };

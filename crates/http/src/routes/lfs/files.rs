@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::Uri;
-use steelyard_service::{Action, Error, Hub};
+use steelyard_service::{Error, Hub};
 
 use crate::ApiError;
 use crate::extract::{Caller, Origin, Params, Target};
@@ -35,12 +35,10 @@ pub(super) async fn delete(
     JsonBody(request): JsonBody<LfsFilesBatchRequest>,
 ) -> Result<Json<LfsFilesDeletedResponse>, ApiError> {
     let deletions = request.deletions;
-    if deletions.rewrite_history {
-        hub.repo(&actor, target.kind, &target.id, Action::AdministerRepo).await?;
-        let text = "this hub does not rewrite history; delete the files with rewrite_history=False: their contents go, \
-                    the commits that point to them stay";
-        return Err(Error::NotImplemented(text.to_owned()).into());
-    }
-    let deleted = hub.delete_lfs_files(&actor, target.kind, &target.id, &deletions.sha).await?;
+    let deleted = if deletions.rewrite_history {
+        hub.purge_lfs_files(&actor, target.kind, &target.id, &deletions.sha).await?
+    } else {
+        hub.delete_lfs_files(&actor, target.kind, &target.id, &deletions.sha).await?
+    };
     Ok(Json(LfsFilesDeletedResponse { deleted }))
 }

@@ -1,0 +1,14 @@
+//! Every query, on SQLite and on PostgreSQL: what is written once must mean the same on both.
+
+#![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
+mod accounts;
+mod base;
+mod complete;
+mod jobs;
+mod lfs;
+mod packs;
+mod refs;
+mod repos;
+mod schema;
+mod transactions;
