@@ -4,6 +4,8 @@
 //! refs were read: a branch pushed meanwhile would keep the files. Losing against a writer costs little, because what
 //! was rewritten is kept and only new commits are looked at; from the fifth attempt on the repository's write lock is
 //! taken first. The old commits stay as long as anything that was cut off, and go with `git.drop`.
+//! Until then who has their ids can read them and make refs to them again; their pointers lead to nothing, because the
+//! links are gone.
 
 use std::sync::Arc;
 
