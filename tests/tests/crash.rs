@@ -252,6 +252,59 @@ crash_tests! {
     scaled_out_push_after_commit: ScaledOut Push "push.after_commit",
 }
 
+/// A large file is deleted from all of history by a server that dies over it.
+fn purge_and_look(stores: Stores, point: &str) {
+    let Some(hub) = Hub::on(stores).env("STEELYARD_CRASH_AT", point).start() else { return };
+    let token = hub.user("alice");
+    let alice = Client::new(&hub, "alice", &token);
+    let mut scene = Scene { hub, token, alice };
+    scene.http().create_model("m", false);
+    assert!(scene.attempt(Work::Upload, 1));
+    assert!(scene.attempt(Work::Commit, 2));
+    assert!(purge(&scene).is_none(), "{point} lies before the answer");
+    scene.wait_for_death(point);
+    scene.restart();
+
+    scene.hub.fsck().unwrap_or_else(|errors| panic!("after {point}: {errors}"));
+    assert_eq!(scene.file("file-2.txt").unwrap(), Scene::expected(Work::Commit, 2));
+    if let Some(bytes) = scene.file("file-1.txt") {
+        assert_eq!(bytes, Scene::expected(Work::Upload, 1), "nothing was deleted, or everything");
+    }
+    assert!(purge(&scene).is_some(), "a retry succeeds");
+    assert!(scene.file("file-1.txt").is_none());
+    assert!(scene.attempt(Work::Upload, 1), "and the same file may come back");
+    assert_eq!(scene.file("file-1.txt").unwrap(), Scene::expected(Work::Upload, 1));
+    scene.hub.fsck().unwrap();
+}
+
+/// Deletes every large file of the repository for good; `None` when the server did not answer.
+fn purge(scene: &Scene) -> Option<()> {
+    let files = scene.http().get(&format!("/api/models/{REPO}/lfs-files")).json();
+    let ids: Vec<&Value> = files.as_array()?.iter().map(|file| &file["fileOid"]).collect();
+    if ids.is_empty() {
+        return Some(());
+    }
+    let body = json!({"deletions": {"sha": ids, "rewriteHistory": true}}).to_string();
+    let path = format!("/api/models/{REPO}/lfs-files/batch");
+    answer(scene.http().send("POST", &path, body.as_bytes())).map(|_| ())
+}
+
+macro_rules! purge_tests {
+    ($($name:ident: $stores:ident Purge $point:literal),* $(,)?) => {
+        $(#[test]
+        fn $name() {
+            purge_and_look(Stores::$stores, $point);
+        })*
+    };
+}
+
+purge_tests! {
+    purge_rewritten: Embedded Purge "lfs.purge.rewritten",
+    purge_before_commit: Embedded Purge "lfs.purge.before_commit",
+    purge_after_commit: Embedded Purge "lfs.purge.after_commit",
+    scaled_out_purge_after_commit: ScaledOut Purge "lfs.purge.after_commit",
+}
+
 /// A long tail is joined by a server that dies over it.
 mod slow {
     use super::*;
@@ -324,7 +377,7 @@ fn every_fail_point_of_the_sources_is_tested() {
     let jobs =
         std::fs::read_to_string(root.join("crates/service/tests/reliability/crashes.rs")).unwrap();
     let (mut tested, by_jobs) = (BTreeSet::new(), quoted(&jobs, " => \""));
-    for work in ["Commit", "LargeCommit", "Upload", "Push", "LargePush"] {
+    for work in ["Commit", "LargeCommit", "Upload", "Push", "LargePush", "Purge"] {
         tested.extend(quoted(&here, &format!("Embedded {work} \"")));
     }
     assert!(
