@@ -1,6 +1,7 @@
 //! Schema migrations: embedded, numbered, the same numbers for both engines.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use sqlx::migrate::{Migrate, Migration, MigrationType, Migrator};
 use sqlx::{AssertSqlSafe, SqlSafeStr};
@@ -22,16 +23,30 @@ const SOURCES: &[Source] = &[Source {
     postgres: include_str!("../migrations/postgres/0001_init.sql"),
 }];
 
+/// Times a migration of an SQLite file is tried while other processes migrate it too.
+const ATTEMPTS_MAX: u32 = 20;
+const RETRY_AFTER: Duration = Duration::from_millis(100);
+
 impl Db {
-    /// Brings the schema up to this program's version. Safe to call from several replicas at once.
+    /// Brings the schema up to this program's version. Safe to call from several processes at once.
     pub async fn migrate(&self) -> Result<(), DbError> {
-        let result = match &self.pools {
-            Pools::Sqlite { writer, .. } => {
-                migrator(|source| source.sqlite).run(&mut *writer.acquire().await?).await
+        let mut attempt = 0;
+        loop {
+            let result = match &self.pools {
+                Pools::Sqlite { writer, .. } => {
+                    migrator(|source| source.sqlite).run(&mut *writer.acquire().await?).await
+                }
+                Pools::Postgres(pool) => migrator(|source| source.postgres).run(pool).await,
+            };
+            let Err(error) = result else { return Ok(()) };
+            attempt += 1;
+            // PostgreSQL has a lock for this; with SQLite, a process that comes second fails over what the first one
+            // has just made, rolls back, and finds everything done when it looks again.
+            if self.is_postgres() || attempt == ATTEMPTS_MAX {
+                return Err(DbError::Schema(error.to_string()));
             }
-            Pools::Postgres(pool) => migrator(|source| source.postgres).run(pool).await,
-        };
-        result.map_err(|error| DbError::Schema(error.to_string()))
+            tokio::time::sleep(RETRY_AFTER).await;
+        }
     }
 
     /// The newest version this program knows, and the newest one the database has.

@@ -50,7 +50,9 @@ fn the_child_outlives_the_thread_that_asked_for_it() {
 #[test]
 #[ignore = "runs until it is killed"]
 fn parent_to_be_killed() {
-    let child = shell("exec sleep 60").spawn().unwrap();
+    let mut child = shell("echo up; exec sleep 60").spawn().unwrap();
+    // Only once it runs has it asked to be told of this process's death.
+    child.wait_for_line("up", LONG, |line| line == "up").unwrap();
     eprintln!("child {}", child.pid());
     thread::sleep(Duration::from_secs(60));
 }
