@@ -10,6 +10,8 @@ mod refs;
 mod repo;
 mod tree;
 
+pub use commit::parse_commit;
+
 use crate::Route;
 
 /// The parts of the interface, and what each is for.
