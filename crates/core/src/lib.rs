@@ -18,7 +18,7 @@ pub mod secret;
 pub mod time;
 
 pub use access::{OrgRole, TokenRole, Visibility};
-pub use hash::{Oid, Sha256};
+pub use hash::{Oid, Sha256, XetHash};
 pub use id::PublicId;
 pub use name::{Namespace, RepoId, RepoName};
 pub use path::RepoPath;

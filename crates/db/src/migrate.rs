@@ -16,12 +16,20 @@ struct Source {
     postgres: &'static str,
 }
 
-const SOURCES: &[Source] = &[Source {
-    version: 1,
-    name: "init",
-    sqlite: include_str!("../migrations/sqlite/0001_init.sql"),
-    postgres: include_str!("../migrations/postgres/0001_init.sql"),
-}];
+const SOURCES: &[Source] = &[
+    Source {
+        version: 1,
+        name: "init",
+        sqlite: include_str!("../migrations/sqlite/0001_init.sql"),
+        postgres: include_str!("../migrations/postgres/0001_init.sql"),
+    },
+    Source {
+        version: 2,
+        name: "xet",
+        sqlite: include_str!("../migrations/sqlite/0002_xet.sql"),
+        postgres: include_str!("../migrations/postgres/0002_xet.sql"),
+    },
+];
 
 /// Times a migration of an SQLite file is tried while other processes migrate it too.
 const ATTEMPTS_MAX: u32 = 20;

@@ -3,7 +3,7 @@
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{ColumnIndex, Decode, Row as _, Type};
-use steelyard_core::{Oid, Sha256, Timestamp};
+use steelyard_core::{Oid, Sha256, Timestamp, XetHash};
 
 use crate::DbError;
 
@@ -41,6 +41,7 @@ value_from! {
     Oid => |v| Self::Bytes(Some(v.as_bytes().to_vec())),
     Option<Oid> => |v| Self::Bytes(v.map(|oid| oid.as_bytes().to_vec())),
     Sha256 => |v| Self::Bytes(Some(v.as_bytes().to_vec())),
+    XetHash => |v| Self::Bytes(Some(v.as_bytes().to_vec())),
     Timestamp => |v| Self::Int(Some(v.millis())),
     Option<Timestamp> => |v| Self::Int(v.map(Timestamp::millis)),
 }
@@ -127,6 +128,27 @@ impl Row {
     /// A content hash.
     pub fn sha256(&self, column: &'static str) -> Result<Sha256, DbError> {
         Sha256::from_slice(&self.bytes(column)?).map_err(|_| DbError::Inconsistent { column })
+    }
+
+    /// A content hash that may be NULL.
+    pub fn opt_sha256(&self, column: &'static str) -> Result<Option<Sha256>, DbError> {
+        let bytes = self.opt_bytes(column)?;
+        bytes
+            .map(|bytes| Sha256::from_slice(&bytes).map_err(|_| DbError::Inconsistent { column }))
+            .transpose()
+    }
+
+    /// A hash of the Xet protocol.
+    pub fn xet_hash(&self, column: &'static str) -> Result<XetHash, DbError> {
+        XetHash::from_slice(&self.bytes(column)?).map_err(|_| DbError::Inconsistent { column })
+    }
+
+    /// A hash of the Xet protocol that may be NULL.
+    pub fn opt_xet_hash(&self, column: &'static str) -> Result<Option<XetHash>, DbError> {
+        let bytes = self.opt_bytes(column)?;
+        bytes
+            .map(|bytes| XetHash::from_slice(&bytes).map_err(|_| DbError::Inconsistent { column }))
+            .transpose()
     }
 
     /// A moment.
