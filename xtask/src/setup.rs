@@ -1,6 +1,7 @@
 //! What the tests need and cargo does not bring, installed where it can be removed again.
 
 mod debian;
+mod javascript;
 mod stamp;
 mod tool;
 mod venv;
@@ -14,5 +15,6 @@ pub(crate) fn run() -> Result<()> {
     std::fs::create_dir_all(tools::root())
         .with_context(|| format!("cannot make {} (STEELYARD_TOOLS)", tools::root().display()))?;
     venv::ensure()?;
+    javascript::ensure()?;
     tool::ensure()
 }

@@ -27,19 +27,22 @@ pub enum HfVersion {
     V2_4_0,
     /// 1.33.0, the last of the 1.x line.
     V1_33_0,
+    /// 1.10.2, of the releases that ask the LFS batch whether the hub takes Xet.
+    V1_10_2,
     /// 0.36.2, the last before 1.0, still on `requests`.
     V0_36_2,
 }
 
 impl HfVersion {
     /// All of them, newest first.
-    pub const ALL: [Self; 3] = [Self::V2_4_0, Self::V1_33_0, Self::V0_36_2];
+    pub const ALL: [Self; 4] = [Self::V2_4_0, Self::V1_33_0, Self::V1_10_2, Self::V0_36_2];
 
     /// The number as PyPI writes it.
     pub const fn number(self) -> &'static str {
         match self {
             Self::V2_4_0 => "2.4.0",
             Self::V1_33_0 => "1.33.0",
+            Self::V1_10_2 => "1.10.2",
             Self::V0_36_2 => "0.36.2",
         }
     }
@@ -119,6 +122,18 @@ pub fn git_lfs() -> Result<PathBuf, Error> {
 /// The curl command.
 pub fn curl() -> Result<PathBuf, Error> {
     on_path("curl")
+}
+
+/// The command of Node.js.
+pub fn node() -> Result<PathBuf, Error> {
+    on_path("node")
+}
+
+/// The folder of the pinned JavaScript clients: what lies in its `node_modules` can be imported by scripts beside it.
+pub fn javascript() -> Result<PathBuf, Error> {
+    let folder = root().join("js");
+    present("the JavaScript clients".to_owned(), folder.join("node_modules/@huggingface/hub"))?;
+    Ok(folder)
 }
 
 /// A program that setup built with cargo: `garage`, `cargo-deny`.

@@ -46,6 +46,16 @@ const PACKAGES: &[Package] = &[
     },
     Package { name: "wrk", why: "load on servers, for benchmarks", is_there: || on_path("wrk") },
     Package {
+        name: "nodejs",
+        why: "runs the JavaScript client of the tests",
+        is_there: || on_path("node"),
+    },
+    Package {
+        name: "npm",
+        why: "installs the JavaScript client",
+        is_there: || on_path("npm"),
+    },
+    Package {
         name: "python3-venv",
         why: "environments for the pinned Hub clients",
         is_there: has_venv,

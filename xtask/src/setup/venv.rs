@@ -18,6 +18,7 @@ fn requirements(version: HfVersion) -> &'static str {
     match version {
         HfVersion::V2_4_0 => include_str!("../../requirements/hf-2.4.0.txt"),
         HfVersion::V1_33_0 => include_str!("../../requirements/hf-1.33.0.txt"),
+        HfVersion::V1_10_2 => include_str!("../../requirements/hf-1.10.2.txt"),
         HfVersion::V0_36_2 => include_str!("../../requirements/hf-0.36.2.txt"),
     }
 }

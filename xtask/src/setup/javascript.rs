@@ -1,0 +1,32 @@
+//! The JavaScript clients that the tests drive, every version pinned by a lock file.
+
+use std::fs;
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+use steelyard_testkit::tools;
+
+use super::stamp;
+use crate::shell::run;
+
+const STEP: &str = "js";
+const PACKAGE: &str = include_str!("../../requirements/js/package.json");
+const LOCK: &str = include_str!("../../requirements/js/package-lock.json");
+
+/// Installs the packages unless they were installed from this very lock file.
+pub(super) fn ensure() -> Result<()> {
+    if tools::javascript().is_ok() && stamp::is_fresh(STEP, LOCK) {
+        return Ok(());
+    }
+    let folder = tools::root().join("js");
+    eprintln!("huggingface.js: a client of the tests, into {}", folder.display());
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    for (name, text) in [("package.json", PACKAGE), ("package-lock.json", LOCK)] {
+        let file = folder.join(name);
+        fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    run(Command::new("npm")
+        .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"])
+        .current_dir(&folder))?;
+    stamp::write(STEP, LOCK)
+}
