@@ -1,0 +1,29 @@
+//! The formats of Xet: how a file is cut into chunks, how chunks are hashed, and how they are packed into xorbs.
+//!
+//! A file is cut where its own bytes say so ([`chunker`]), so that an insertion moves few of the cuts. Each chunk has a
+//! keyed BLAKE3 hash; the hashes of a run of chunks aggregate to the hash of a xorb or of a file ([`hash`]). Chunks are
+//! stored in *xorbs*, sequences of up to 8192 chunks and 64 MiB, each chunk behind a header of eight bytes ([`xorb`])
+//! and compressed where that pays ([`compress`]). A [`ChunkTable`] says where in its xorb each chunk lies.
+//!
+//! Everything here is synchronous computation over bytes, compatible with `xet-core-structures` 1.8.0 and the clients
+//! built on it. The crate knows nothing of stores, repositories or HTTP. Whatever comes from outside is checked with
+//! limits before it costs memory.
+
+pub mod hash;
+pub mod table;
+
+pub use hash::{
+    FileHasher, chunk_hash, file_hash, is_dedup_eligible, keyed, range_hash, xorb_hash,
+};
+pub use table::{ChunkTable, TableBuilder, TableEntry, TableError};
+
+/// Most bytes in one chunk, uncompressed; only the last chunk of a file may have fewer than [`CHUNK_BYTES_MIN`].
+pub const CHUNK_BYTES_MAX: usize = 128 * 1024;
+/// Fewest bytes in a chunk that is not the last of its file.
+pub const CHUNK_BYTES_MIN: usize = 8 * 1024;
+/// Bytes of a chunk on average, which the cutting aims at.
+pub const CHUNK_BYTES_TARGET: usize = 64 * 1024;
+/// Most chunks in one xorb.
+pub const XORB_CHUNKS_MAX: usize = 8192;
+/// Most bytes of one xorb's chunks together, uncompressed.
+pub const XORB_RAW_BYTES_MAX: usize = 64 * 1024 * 1024;
