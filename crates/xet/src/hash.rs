@@ -108,7 +108,7 @@ fn last_word(hash: &XetHash) -> u64 {
 
 /// The tree over a run of chunks, of which only the unfinished group of each level is kept.
 #[derive(Debug, Clone, Default)]
-struct Tree {
+pub(crate) struct Tree {
     /// From the chunks upward; a level exists as soon as it has a node.
     levels: Vec<Level>,
 }
@@ -122,7 +122,8 @@ struct Level {
 }
 
 impl Tree {
-    fn push(&mut self, hash: XetHash, len: u64) {
+    /// Adds the next chunk: its hash and raw length.
+    pub(crate) fn push(&mut self, hash: XetHash, len: u64) {
         let mut node = (hash, len);
         for depth in 0.. {
             if depth == self.levels.len() {
@@ -140,7 +141,8 @@ impl Tree {
     }
 
     /// Ends every open group from the chunks upward; the level that has one node alone is the top.
-    fn root(mut self) -> XetHash {
+    /// Zero when nothing was pushed.
+    pub(crate) fn root(mut self) -> XetHash {
         let mut carried = None;
         let mut depth = 0;
         loop {

@@ -9,13 +9,22 @@
 //! built on it. The crate knows nothing of stores, repositories or HTTP. Whatever comes from outside is checked with
 //! limits before it costs memory.
 
+pub mod chunker;
+pub mod compress;
 pub mod hash;
 pub mod table;
+pub mod xorb;
 
+pub use chunker::Chunker;
+pub use compress::{Compressor, DecompressError, Decompressor, Scheme};
 pub use hash::{
     FileHasher, chunk_hash, file_hash, is_dedup_eligible, keyed, range_hash, xorb_hash,
 };
 pub use table::{ChunkTable, TableBuilder, TableEntry, TableError};
+pub use xorb::{
+    BuiltXorb, CheckedXorb, ChunkFault, Chunks, Compression, PushError, StreamDecoder, XorbBuilder, XorbError, check_xorb,
+    decode_chunks,
+};
 
 /// Most bytes in one chunk, uncompressed; only the last chunk of a file may have fewer than [`CHUNK_BYTES_MIN`].
 pub const CHUNK_BYTES_MAX: usize = 128 * 1024;

@@ -1,0 +1,47 @@
+//! Byte grouping: bytes in groups of four, gathered into four planes one behind the other (`bg4_split`, `bg4_regroup`).
+//!
+//! When the length is no multiple of four, the first planes have one byte more.
+
+/// Lengths of the first, second and third plane of `len` bytes; the fourth has the rest.
+fn lengths(len: usize) -> [usize; 3] {
+    [len.div_ceil(4), (len + 2) / 4, (len + 1) / 4]
+}
+
+/// Gathers the planes of `data` in `out`, which has the same length.
+pub(super) fn split(data: &[u8], out: &mut [u8]) {
+    let [first, second, third] = lengths(data.len());
+    let (p0, rest) = out.split_at_mut(first);
+    let (p1, rest) = rest.split_at_mut(second);
+    let (p2, p3) = rest.split_at_mut(third);
+    let (groups, tail) = data.as_chunks::<4>();
+    let full = groups.len();
+    // Four loops over whole words, each of which compiles to vector instructions; one loop with four outputs does not.
+    let whole = groups.iter().zip(&mut p0[..full]).zip(&mut p1[..full]);
+    let whole = whole.zip(&mut p2[..full]).zip(&mut p3[..full]);
+    for ((((group, a), b), c), d) in whole {
+        [*a, *b, *c, *d] = *group;
+    }
+    let ends = [p0.get_mut(full), p1.get_mut(full), p2.get_mut(full)];
+    for (byte, end) in tail.iter().zip(ends) {
+        *end.expect("the planes of the tail have one byte more") = *byte;
+    }
+}
+
+/// Puts the bytes of the planes back where they were, in `out`, which has the same length.
+pub(super) fn join(planes: &[u8], out: &mut [u8]) {
+    let [first, second, third] = lengths(planes.len());
+    let (p0, rest) = planes.split_at(first);
+    let (p1, rest) = rest.split_at(second);
+    let (p2, p3) = rest.split_at(third);
+    let (groups, tail) = out.as_chunks_mut::<4>();
+    let full = groups.len();
+    let whole = groups.iter_mut().zip(&p0[..full]).zip(&p1[..full]);
+    let whole = whole.zip(&p2[..full]).zip(&p3[..full]);
+    for ((((group, a), b), c), d) in whole {
+        *group = [*a, *b, *c, *d];
+    }
+    let ends = [p0.get(full), p1.get(full), p2.get(full)];
+    for (byte, end) in tail.iter_mut().zip(ends) {
+        *byte = *end.expect("the planes of the tail have one byte more");
+    }
+}
