@@ -2,7 +2,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
-use steelyard_core::{Invalid, Sha256};
+use steelyard_core::{Invalid, Sha256, XetHash};
 use uuid::Uuid;
 
 /// Largest number of a part (S3's limit), counted from 1.
@@ -17,6 +17,7 @@ enum Inner {
     Pack(Uuid),
     PackToc(Uuid),
     Lfs(Sha256),
+    Xorb(XetHash, u32),
     Upload(Uuid),
     UploadPart(Uuid, u32),
     UploadDone(Uuid),
@@ -29,19 +30,22 @@ pub enum Family {
     Packs,
     /// Large files, by the hash of their content.
     Lfs,
+    /// Xorbs: blocks of chunks of large files, by the hash of their content and a generation.
+    Xorbs,
     /// Uploads that are not verified yet, and their parts.
     Uploads,
 }
 
 impl Family {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Packs, Self::Lfs, Self::Uploads];
+    pub const ALL: [Self; 4] = [Self::Packs, Self::Lfs, Self::Xorbs, Self::Uploads];
 
     /// What every key of the family begins with.
     pub const fn prefix(self) -> &'static str {
         match self {
             Self::Packs => "git/packs/",
             Self::Lfs => "lfs/",
+            Self::Xorbs => "xorbs/",
             Self::Uploads => "uploads/",
         }
     }
@@ -61,6 +65,14 @@ impl Key {
     /// The large file with this content: `lfs/ab/cd/<sha256>`.
     pub const fn lfs(sha256: &Sha256) -> Self {
         Self(Inner::Lfs(*sha256))
+    }
+
+    /// The xorb with this content: `xorbs/ab/<hash>.<generation>`, the generation as 8 hexadecimal digits.
+    ///
+    /// What is uploaded again after it was given up takes a new generation, so that it never shares a key with what is
+    /// being deleted.
+    pub const fn xorb(hash: &XetHash, generation: u32) -> Self {
+        Self(Inner::Xorb(*hash, generation))
     }
 
     /// An upload that is not verified yet: `uploads/<id>`.
@@ -102,6 +114,11 @@ impl Key {
             let sha256 = Sha256::parse(name.rsplit('/').next()?).ok()?;
             return Some(Self::lfs(&sha256));
         }
+        if let Some(name) = text.strip_prefix(Family::Xorbs.prefix()) {
+            let (hash, generation) = name.rsplit('/').next()?.split_once('.')?;
+            let generation = u32::from_str_radix(generation, 16).ok()?;
+            return Some(Self::xorb(&XetHash::parse(hash).ok()?, generation));
+        }
         let name = text.strip_prefix(Family::Uploads.prefix())?;
         match name.split_once('.') {
             None => Some(Self::upload(Uuid::try_parse(name).ok()?)),
@@ -117,6 +134,7 @@ impl Key {
         match self.0 {
             Inner::Pack(_) | Inner::PackToc(_) => Family::Packs,
             Inner::Lfs(_) => Family::Lfs,
+            Inner::Xorb(..) => Family::Xorbs,
             Inner::Upload(_) | Inner::UploadPart(..) | Inner::UploadDone(_) => Family::Uploads,
         }
     }
@@ -133,7 +151,7 @@ impl Key {
     pub const fn upload_id(&self) -> Option<Uuid> {
         match self.0 {
             Inner::Upload(id) | Inner::UploadPart(id, _) | Inner::UploadDone(id) => Some(id),
-            Inner::Pack(_) | Inner::PackToc(_) | Inner::Lfs(_) => None,
+            Inner::Pack(_) | Inner::PackToc(_) | Inner::Lfs(_) | Inner::Xorb(..) => None,
         }
     }
 
@@ -152,6 +170,14 @@ impl Key {
             _ => None,
         }
     }
+
+    /// The hash and the generation, for a xorb.
+    pub const fn xorb_parts(&self) -> Option<(XetHash, u32)> {
+        match self.0 {
+            Inner::Xorb(hash, generation) => Some((hash, generation)),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for Key {
@@ -163,6 +189,10 @@ impl fmt::Display for Key {
             Inner::Lfs(sha256) => {
                 let [first, second, ..] = sha256.as_bytes();
                 write!(f, "{first:02x}/{second:02x}/{sha256}")
+            }
+            Inner::Xorb(hash, generation) => {
+                let hash = hash.to_string();
+                write!(f, "{}/{hash}.{generation:08x}", &hash[..2])
             }
             Inner::Upload(id) => write!(f, "{id}"),
             Inner::UploadPart(id, number) => write!(f, "{id}.{number:05}"),
@@ -208,10 +238,14 @@ mod tests {
         let sha256 = Sha256::new([0xab; 32]);
         let id = "01990000-0000-7000-8000-000000000001";
         let hex = "ab".repeat(32);
+        let xorb = XetHash::new(std::array::from_fn(|i| i as u8));
+        let words = "07060504030201000f0e0d0c0b0a090817161514131211101f1e1d1c1b1a1918";
         let named = [
             (Key::pack(ID), format!("git/packs/{id}.pack")),
             (Key::pack_toc(ID), format!("git/packs/{id}.toc")),
             (Key::lfs(&sha256), format!("lfs/ab/ab/{hex}")),
+            (Key::xorb(&xorb, 0xbeef), format!("xorbs/07/{words}.0000beef")),
+            (Key::xorb(&xorb, u32::MAX), format!("xorbs/07/{words}.ffffffff")),
             (Key::upload(ID), format!("uploads/{id}")),
             (Key::upload_part(ID, 42).unwrap(), format!("uploads/{id}.00042")),
             (Key::upload_done(ID), format!("uploads/{id}.done")),
@@ -238,6 +272,13 @@ mod tests {
             &format!("lfs/ab/cd/{hex}"),
             &format!("lfs/ab/ab/{upper}"),
             &format!("lfs/{hex}"),
+            &format!("xorbs/ab/{hex}"),
+            &format!("xorbs/cd/{hex}.00000000"),
+            &format!("xorbs/ab/{hex}.0"),
+            &format!("xorbs/ab/{hex}.+0000001"),
+            &format!("xorbs/ab/{hex}.0000000A"),
+            &format!("xorbs/AB/{upper}.00000000"),
+            &format!("xorbs/{hex}.00000000"),
             &format!("uploads/{id}.42"),
             &format!("uploads/{id}.00000"),
             &format!("uploads/{id}.10001"),
@@ -245,6 +286,17 @@ mod tests {
         ] {
             assert!(Key::parse(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_xorb_gives_its_parts_back() {
+        let hash = XetHash::new([3; 32]);
+        assert_eq!(Key::xorb(&hash, 7).xorb_parts(), Some((hash, 7)));
+        assert_eq!(Key::upload(ID).xorb_parts(), None);
+        assert_eq!(
+            (Key::xorb(&hash, 7).upload_id(), Key::xorb(&hash, 7).lfs_sha256()),
+            (None, None)
+        );
     }
 
     #[test]

@@ -13,6 +13,7 @@ use object_store::path::Path;
 use object_store::signer::{Method, SignedUrlOptions, Signer};
 use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt};
 use steelyard_core::Timestamp;
+use tokio::sync::OnceCell;
 
 use crate::error::Result;
 use crate::faulty::Faults;
@@ -21,6 +22,7 @@ use crate::{BlobError, BlobInfo, Family, Key};
 
 mod copy;
 mod error;
+mod ranges;
 mod settings;
 mod write;
 
@@ -41,6 +43,9 @@ pub struct PresignedGet<'a> {
     pub content_disposition: Option<&'a str>,
     /// The `Content-Type` that the server shall answer with.
     pub content_type: Option<&'a str>,
+    /// The bytes that the address is good for: the client must send exactly this `Range`. Whether the server holds
+    /// clients to it is what [`BlobStore::honours_signed_ranges`](crate::BlobStore::honours_signed_ranges) tells.
+    pub range: Option<Range<u64>>,
 }
 
 #[derive(Debug, Clone)]
@@ -54,12 +59,14 @@ struct Inner {
     public: AmazonS3,
     /// For the requests that `client` does not know; they are signed by it all the same.
     http: HttpClient,
+    honours_signed_ranges: OnceCell<bool>,
 }
 
 impl S3Store {
     pub(crate) fn open(settings: S3Settings, faults: Faults) -> Result<Self> {
         let (client, public, http) = settings.connect(faults)?;
-        Ok(Self(Arc::new(Inner { settings, client, public, http })))
+        let honours_signed_ranges = OnceCell::new();
+        Ok(Self(Arc::new(Inner { settings, client, public, http, honours_signed_ranges })))
     }
 
     pub(crate) fn with_faults(&self, faults: Faults) -> Result<Self> {
@@ -193,7 +200,11 @@ impl S3Store {
             ("response-content-type", wanted.content_type),
         ];
         let query = answers.into_iter().filter_map(|(name, value)| Some((name, value?)));
-        let options = SignedUrlOptions::new().with_query(query);
+        let mut options = SignedUrlOptions::new().with_query(query);
+        if let Some(range) = &wanted.range {
+            let range = ranges::range_header(key, range)?;
+            options = options.with_signed_header(ranges::RANGE, range);
+        }
         self.presign(Method::GET, key, wanted.ttl, &options).await
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use steelyard_core::Timestamp;
 use steelyard_core::fault::FaultPlan;
+use uuid::Uuid;
 
 use crate::error::Result;
 use crate::faulty::Faults;
@@ -166,6 +167,17 @@ impl BlobStore {
         match &self.0 {
             Backend::Local(_) => Ok(None),
             Backend::S3(store) => store.presign_get(key, wanted).await.map(Some),
+        }
+    }
+
+    /// Whether addresses of [`BlobStore::presign_get`] with a range give exactly those bytes: not every S3 server holds
+    /// clients to the headers that were signed. `false` where there are no addresses.
+    ///
+    /// The first call tries it out with a small object under the fresh upload `probe`; from then on the answer is known.
+    pub async fn honours_signed_ranges(&self, probe: Uuid) -> Result<bool, BlobError> {
+        match &self.0 {
+            Backend::Local(_) => Ok(false),
+            Backend::S3(store) => store.honours_signed_ranges(probe).await,
         }
     }
 

@@ -14,6 +14,7 @@ pub(super) fn page(
 ) -> io::Result<Vec<(Key, BlobInfo)>> {
     let depth = match family {
         Family::Packs | Family::Uploads => 0,
+        Family::Xorbs => 1,
         Family::Lfs => 2,
     };
     let mut listing =

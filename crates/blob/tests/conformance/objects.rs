@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use steelyard_blob::{BlobError, Family, Key};
-use steelyard_core::Sha256;
+use steelyard_core::{Sha256, XetHash};
 use uuid::Uuid;
 
 use crate::places::{Place, collect, fresh_id, on_every_place, random};
@@ -14,6 +14,7 @@ on_every_place!(
     large_objects_stream_whole_and_in_ranges,
     listings_are_in_order_and_in_pages,
     families_do_not_see_each_other,
+    generations_of_a_xorb_are_apart,
     renaming_moves_and_may_be_repeated,
     the_probe_succeeds,
 );
@@ -136,6 +137,12 @@ fn key_of(family: Family, n: u8) -> Key {
             (bytes[0], bytes[1]) = (n % 3, n % 2);
             Key::lfs(&Sha256::new(bytes))
         }
+        // The text of a hash begins with its eighth byte; the same xorb has several generations.
+        (Family::Xorbs, _) => {
+            let mut bytes = [n / 5; 32];
+            bytes[7] = n / 5 % 2;
+            Key::xorb(&XetHash::new(bytes), u32::from(n % 5) << 28)
+        }
         (Family::Uploads, 0) => Key::upload(id),
         (Family::Uploads, 4) => Key::upload_done(id),
         (Family::Uploads, part) => Key::upload_part(id, u32::from(part)).unwrap(),
@@ -151,6 +158,29 @@ async fn families_do_not_see_each_other(place: Place) {
     assert_eq!(place.store.list(Family::Uploads, None, 10).await.unwrap().len(), 1);
     assert!(place.store.local_path(&Key::pack(id)).is_none_or(|path| path.is_file()));
     assert_eq!(place.store.local_path(&Key::pack(id)).is_some(), place.is_local());
+}
+
+async fn generations_of_a_xorb_are_apart(place: Place) {
+    let store = &place.store;
+    let key = |generation| Key::xorb(&XetHash::new([9; 32]), generation);
+    for generation in [1, 2] {
+        store.put(&key(generation), Bytes::from(vec![generation as u8; 10])).await.unwrap();
+    }
+    store.delete(&key(1)).await.unwrap();
+    assert_eq!(store.get(&key(1)).await.unwrap(), None);
+    assert_eq!(store.get_range(&key(2), 3..5).await.unwrap().unwrap(), &[2, 2][..]);
+    let (_, stream) = store.open_whole(&key(2)).await.unwrap().unwrap();
+    assert_eq!(collect(stream).await.unwrap(), [2; 10]);
+    let listed = store.list(Family::Xorbs, None, 10).await.unwrap();
+    assert_eq!(
+        listed.iter().map(|(key, info)| (*key, info.size)).collect::<Vec<_>>(),
+        [(key(2), 10)]
+    );
+    // What was uploaded past us is given its place by renaming it.
+    let staged = Key::upload(fresh_id());
+    store.put(&staged, Bytes::from_static(b"staged")).await.unwrap();
+    store.rename(&staged, &key(3)).await.unwrap();
+    assert_eq!(store.get(&key(3)).await.unwrap().unwrap(), "staged");
 }
 
 async fn renaming_moves_and_may_be_repeated(place: Place) {
@@ -233,6 +263,7 @@ fn every_future_is_send(store: &'static steelyard_blob::BlobStore, key: &'static
     send(store.open_whole(key));
     send(async { collect(store.open(key, 0..1).await?.expect("")).await });
     send(store.probe());
+    send(store.honours_signed_ranges(Uuid::nil()));
     send(store.presign_put(key, std::time::Duration::ZERO));
     send(async { store.presign_get(key, &PresignedGet::default()).await });
     send(async {
