@@ -19,7 +19,7 @@ mod upload;
 pub use error::BlobError;
 pub use key::{Family, Key, PART_NUMBER_MAX};
 pub use parts::{PartUpload, StagedPart};
-pub use s3::{PresignedGet, S3Settings};
+pub use s3::{PresignedGet, PresignedPut, S3Settings};
 pub use signing::{SignatureError, SignedFields, UrlSigner};
 pub use store::{BlobInfo, BlobStore};
 pub use stream::BlobStream;

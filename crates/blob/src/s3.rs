@@ -4,13 +4,15 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use object_store::aws::AmazonS3;
 use object_store::client::HttpClient;
 use object_store::list::{PaginatedListOptions, PaginatedListStore};
 use object_store::path::Path;
-use object_store::signer::{Method, SignedUrlOptions, Signer};
+use object_store::signer::{HeaderName, HeaderValue, Method, SignedUrlOptions, Signer};
 use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt};
 use steelyard_core::Timestamp;
 use tokio::sync::OnceCell;
@@ -33,6 +35,17 @@ pub(crate) use write::{S3Part, S3Writer};
 
 /// Most entries that a server puts on one page of a listing.
 const LIST_PAGE_MAX: usize = 1000;
+
+const CRC64NVME: HeaderName = HeaderName::from_static("x-amz-checksum-crc64nvme");
+
+/// Leave to put an object at the server itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PresignedPut {
+    /// Where to.
+    pub url: String,
+    /// What the client must send, exactly so: name and value.
+    pub headers: Vec<(String, String)>,
+}
 
 /// How a client may fetch an object from the server itself.
 #[derive(Debug, Clone, Default)]
@@ -210,6 +223,20 @@ impl S3Store {
 
     pub(crate) async fn presign_put(&self, key: &Key, ttl: Duration) -> Result<String> {
         self.presign(Method::PUT, key, ttl, &SignedUrlOptions::new()).await
+    }
+
+    /// Like [`S3Store::presign_put`], for bytes with this CRC-64/NVME.
+    pub(crate) async fn presign_put_checked(
+        &self,
+        key: &Key,
+        ttl: Duration,
+        crc64nvme: u64,
+    ) -> Result<PresignedPut> {
+        let value = BASE64.encode(crc64nvme.to_be_bytes());
+        let header = HeaderValue::from_str(&value).expect("base64 is ASCII");
+        let options = SignedUrlOptions::new().with_signed_header(CRC64NVME, header);
+        let url = self.presign(Method::PUT, key, ttl, &options).await?;
+        Ok(PresignedPut { url, headers: vec![(CRC64NVME.to_string(), value)] })
     }
 
     async fn presign(

@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::faulty::Faults;
 use crate::local::LocalStore;
 use crate::s3::S3Store;
-use crate::{BlobError, BlobStream, Family, Key, PresignedGet, S3Settings};
+use crate::{BlobError, BlobStream, Family, Key, PresignedGet, PresignedPut, S3Settings};
 
 /// The object store of the hub; a cheap handle.
 #[derive(Debug, Clone)]
@@ -189,6 +189,20 @@ impl BlobStore {
         match &self.0 {
             Backend::Local(_) => Ok(None),
             Backend::S3(store) => store.presign_put(key, ttl).await.map(Some),
+        }
+    }
+
+    /// Like [`BlobStore::presign_put`], with the checksum of the bytes bound to the address, for servers to notice what was
+    /// damaged on the way. A CRC is no proof of what was sent: whoever wants to can put other bytes with the same.
+    pub async fn presign_put_checked(
+        &self,
+        key: &Key,
+        ttl: Duration,
+        crc64nvme: u64,
+    ) -> Result<Option<PresignedPut>, BlobError> {
+        match &self.0 {
+            Backend::Local(_) => Ok(None),
+            Backend::S3(store) => store.presign_put_checked(key, ttl, crc64nvme).await.map(Some),
         }
     }
 

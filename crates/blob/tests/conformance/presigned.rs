@@ -1,12 +1,14 @@
 //! Addresses that clients use without us, tried with a plain HTTP client.
 
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use steelyard_blob::{BlobError, BlobStore, Key, PresignedGet};
-use steelyard_core::XetHash;
+use steelyard_blob::{BlobError, BlobStore, Key, PresignedGet, S3Settings};
 use steelyard_core::fault::{FaultPlan, Moment};
+use steelyard_core::{Secret, XetHash};
 use steelyard_testkit::{Launch, tools};
 
 use crate::places::{Place, content_of, fresh_id, random, s3_settings};
@@ -33,6 +35,7 @@ async fn directories_have_no_addresses() {
     let wanted = PresignedGet { ttl: TTL, ..Default::default() };
     assert_eq!(place.store.presign_get(&key, &wanted).await.unwrap(), None);
     assert_eq!(place.store.presign_put(&key, TTL).await.unwrap(), None);
+    assert_eq!(place.store.presign_put_checked(&key, TTL, 1).await.unwrap(), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -71,6 +74,89 @@ async fn a_client_puts_we_adopt_a_client_gets() {
     let plain = PresignedGet { ttl: TTL, ..Default::default() };
     let url = place.store.presign_get(&key, &plain).await.unwrap().unwrap();
     assert_eq!(curl(&[&url]).0, 200);
+}
+
+/// Bit by bit, from the polynomial's definition.
+fn crc64nvme(data: &[u8]) -> u64 {
+    let shift =
+        |crc: u64, _| if crc & 1 == 1 { (crc >> 1) ^ 0x9A6C_9329_AC4B_C9B5 } else { crc >> 1 };
+    !data.iter().fold(!0, |crc, byte| (0..8).fold(crc ^ u64::from(*byte), shift))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_checksum_is_held_to() {
+    assert_eq!(crc64nvme(b"123456789"), 0xAE8B_1486_0A79_9888, "the catalogue's check value");
+    let Some(place) = Place::s3() else { return };
+    let (key, data) = (Key::upload(fresh_id()), random(3, 10_000));
+    let put = place.store.presign_put_checked(&key, TTL, crc64nvme(&data)).await.unwrap().unwrap();
+    let [(name, value)] = &put.headers[..] else { panic!("{put:?}") };
+    let header = format!("{name}: {value}");
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let send = |body: &[u8], with_header: bool| {
+        std::fs::write(file.path(), body).unwrap();
+        let mut args = vec!["--upload-file", file.path().to_str().unwrap(), &put.url];
+        if with_header {
+            args.extend(["--header", &header]);
+        }
+        curl(&args).0
+    };
+    assert_eq!(send(&random(4, 10_000), true), 400, "other bytes");
+    assert!(matches!(send(&data, false), 400 | 403), "without the header");
+    assert_eq!(place.store.get(&key).await.unwrap(), None);
+    assert_eq!(send(&data, true), 200);
+    assert_eq!(place.store.get(&key).await.unwrap().unwrap(), data);
+}
+
+/// A server that takes everything and never looks at a signature.
+fn careless_server() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let mut stored = Vec::new();
+        for stream in listener.incoming().map_while(Result::ok) {
+            // The client closes, or reuses nothing: each answer ends its connection.
+            answer(stream, &mut stored).ok();
+        }
+    });
+    address
+}
+
+fn answer(stream: TcpStream, stored: &mut Vec<u8>) -> std::io::Result<()> {
+    let mut reader = BufReader::new(stream);
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        if reader.read_line(&mut head)? == 0 {
+            return Ok(());
+        }
+    }
+    let head = head.to_lowercase();
+    let field = |name: &str| head.lines().find_map(|line| line.strip_prefix(name));
+    let (status, body) = if head.starts_with("put") {
+        *stored = vec![0; field("content-length: ").unwrap().parse().unwrap()];
+        reader.read_exact(stored)?;
+        ("200 OK", Vec::new())
+    } else {
+        let range = field("range: bytes=").and_then(|range| range.split_once('-'));
+        let bounds =
+            range.and_then(|(first, last)| Some((first.parse().ok()?, last.parse().ok()?)));
+        let (first, last): (usize, usize) = bounds.unwrap_or((0, stored.len() - 1));
+        ("206 Partial Content", stored[first..=last].to_vec())
+    };
+    let length = body.len();
+    let stream = reader.get_mut();
+    write!(
+        stream,
+        "HTTP/1.1 {status}\r\netag: \"x\"\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n"
+    )?;
+    stream.write_all(&body)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_careless_server_is_found_out() {
+    let url = format!("s3://bucket?endpoint={}", careless_server());
+    let settings = S3Settings::from_url(&url, Secret::new("key"), Secret::new("secret")).unwrap();
+    let store = BlobStore::open_s3(settings).unwrap();
+    assert!(!store.honours_signed_ranges(fresh_id()).await.unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread")]
