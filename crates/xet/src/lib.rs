@@ -11,16 +11,29 @@
 
 pub mod chunker;
 pub mod compress;
+pub mod dedup;
 pub mod hash;
+pub mod plan;
+pub mod shard;
 pub mod table;
+pub mod terms;
+pub mod verify;
 pub mod xorb;
 
 pub use chunker::Chunker;
 pub use compress::{Compressor, DecompressError, Decompressor, Scheme};
+pub use dedup::{DedupError, DedupedFile, FileDeduper, Step};
 pub use hash::{
     FileHasher, chunk_hash, file_hash, is_dedup_eligible, keyed, range_hash, xorb_hash,
 };
+pub use plan::{Cut, PlanError, Reconstruction};
+pub use shard::{
+    DedupAnswer, DedupChunk, DedupXorb, Shard, ShardError, ShardFile, ShardLimits, ShardTerm,
+    parse_shard, write_dedup_shard,
+};
 pub use table::{ChunkTable, TableBuilder, TableEntry, TableError};
+pub use terms::{Term, Terms, TermsError};
+pub use verify::{FileError, FileFault, VerifiedFile, VerifiedTerm, verify_file};
 pub use xorb::{
     BuiltXorb, CheckedXorb, ChunkFault, Chunks, Compression, PushError, StreamDecoder, XorbBuilder, XorbError, check_xorb,
     decode_chunks,
