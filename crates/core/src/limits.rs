@@ -28,6 +28,18 @@ pub const CARD_BYTES_MAX: usize = 1024 * 1024;
 pub const LFS_BATCH_OBJECTS_MAX: usize = 1000;
 /// Largest LFS object, in bytes.
 pub const LFS_OBJECT_BYTES_MAX: u64 = 1024 * 1024 * 1024 * 1024;
+/// Largest body of a xorb: 64 MiB of chunks, their headers, and the table that older clients append.
+pub const XORB_BODY_BYTES_MAX: usize = 65 * 1024 * 1024;
+/// Largest body of a shard.
+pub const SHARD_BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Most files in one shard.
+pub const SHARD_FILES_MAX: usize = 100_000;
+/// Most xorbs that the files of one shard may be put together from.
+pub const SHARD_XORBS_MAX: usize = 100_000;
+/// Most chunks that the files of one shard may consist of.
+pub const SHARD_CHUNKS_MAX: usize = 64 * 1024 * 1024;
+/// Most runs of chunks in one file.
+pub const XET_FILE_TERMS_MAX: usize = 1_048_576;
 /// Largest pack accepted from `git push`, in bytes.
 pub const PUSH_PACK_BYTES_MAX: u64 = 2 * 1024 * 1024 * 1024;
 /// Most ref updates in one push.
@@ -54,12 +66,11 @@ mod tests {
         match unit.filter(|_| name.contains("BYTES")) {
             Some((unit, bits)) => format!("{} {unit}", value >> bits),
             None => {
-                let thousands =
-                    if value < 1000 { String::new() } else { format!("{},", value / 1000) };
-                let rest = value % 1000;
-                let rest = if value < 1000 { rest.to_string() } else { format!("{rest:03}") };
+                let digits = value.to_string();
+                let groups: Vec<_> =
+                    digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
                 let unit = if name.contains("BYTES") { " bytes" } else { "" };
-                format!("{thousands}{rest}{unit}")
+                format!("{}{unit}", groups.join(","))
             }
         }
     }

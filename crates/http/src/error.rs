@@ -59,7 +59,9 @@ fn status_and_code(error: &Error) -> (StatusCode, Option<&'static str>) {
             (StatusCode::NOT_FOUND, Some("RepoNotFound"))
         }
         Error::NotFound(Missing::Revision(_)) => (StatusCode::NOT_FOUND, Some("RevisionNotFound")),
-        Error::NotFound(Missing::Entry { .. }) => (StatusCode::NOT_FOUND, Some("EntryNotFound")),
+        Error::NotFound(Missing::Entry { .. } | Missing::Quarantined { .. }) => {
+            (StatusCode::NOT_FOUND, Some("EntryNotFound"))
+        }
         Error::NotFound(Missing::Other(_)) => (StatusCode::NOT_FOUND, None),
         Error::Moved { .. } => (StatusCode::TEMPORARY_REDIRECT, None),
         Error::Invalid(_) => (StatusCode::BAD_REQUEST, None),
@@ -72,7 +74,7 @@ fn status_and_code(error: &Error) -> (StatusCode, Option<&'static str>) {
         Error::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, None),
         Error::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, None),
         Error::NotImplemented(_) => (StatusCode::NOT_IMPLEMENTED, None),
-        Error::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, None),
+        Error::Busy { .. } | Error::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, None),
         Error::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, None),
     }
 }
@@ -107,10 +109,13 @@ impl IntoResponse for ApiError {
         let mut body = json!({"error": record.message});
         let mut moved = None;
         match &error {
-            Error::NotFound(Missing::Entry { commit: Some(commit), .. }) => {
+            Error::NotFound(
+                Missing::Entry { commit: Some(commit), .. }
+                | Missing::Quarantined { commit: Some(commit), .. },
+            ) => {
                 headers.insert(REPO_COMMIT, header_text(&commit.to_string()));
             }
-            Error::RateLimited { retry_after_secs } => {
+            Error::RateLimited { retry_after_secs } | Error::Busy { retry_after_secs, .. } => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from(*retry_after_secs));
             }
             Error::Unavailable(_) => {
@@ -137,6 +142,10 @@ impl IntoResponse for ApiError {
 /// Errors somebody must act on are logged here, once, with their whole chain; the client sees only the request id.
 fn log(error: &Error, record: &ErrorRecord) {
     if !record.status.is_server_error() || record.status == StatusCode::NOT_IMPLEMENTED {
+        return;
+    }
+    if let Error::Busy { .. } = error {
+        tracing::warn!("request put off: {error}");
         return;
     }
     let mut chain = String::new();

@@ -21,6 +21,13 @@ pub enum Missing {
         /// The commit that does not have it.
         commit: Option<Oid>,
     },
+    /// The content of a large file: what was uploaded for it is something else, and is not given out.
+    Quarantined {
+        /// The path asked for.
+        path: String,
+        /// The commit that has it.
+        commit: Option<Oid>,
+    },
     /// Anything else, by what it is called: `user`, `organization`, `lock`, ...
     Other(&'static str),
 }
@@ -95,6 +102,14 @@ pub enum Error {
         /// When to try again.
         retry_after_secs: u64,
     },
+    /// The hub has too much to do at the moment; the same call may succeed later.
+    #[error("{what}; try again in {retry_after_secs} s")]
+    Busy {
+        /// What there is not enough of.
+        what: &'static str,
+        /// When to try again.
+        retry_after_secs: u64,
+    },
     /// The hub does not do this.
     #[error("{0}")]
     NotImplemented(String),
@@ -122,6 +137,7 @@ impl Error {
             Self::Disabled => "disabled",
             Self::TooLarge { .. } => "too_large",
             Self::RateLimited { .. } => "rate_limited",
+            Self::Busy { .. } => "busy",
             Self::NotImplemented(_) => "not_implemented",
             Self::Unavailable(_) => "unavailable",
             Self::Internal(_) => "internal",
@@ -177,6 +193,9 @@ fn missing_text(missing: &Missing) -> String {
         Missing::Repo { .. } => "Repository not found".to_owned(),
         Missing::Revision(revision) => format!("Invalid rev id: {revision}"),
         Missing::Entry { path, .. } => format!("A file with this name doesn't exist: {path}"),
+        Missing::Quarantined { path, .. } => format!(
+            "The content of {path} is in quarantine: what was uploaded is not what the commit names. Upload the file again."
+        ),
         Missing::Other(what) => format!("{what} not found"),
     }
 }

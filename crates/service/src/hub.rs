@@ -15,6 +15,7 @@ use crate::access::{Throttle, ThrottleSettings};
 use crate::fetch::Hydrations;
 use crate::history::Histories;
 use crate::lfs::LfsSettings;
+use crate::xet::{XetSettings, XetState};
 
 /// What an operator can set.
 #[derive(Debug, Clone, Default)]
@@ -33,6 +34,8 @@ pub struct HubSettings {
     pub throttle: ThrottleSettings,
     /// About large files.
     pub lfs: LfsSettings,
+    /// About Xet.
+    pub xet: XetSettings,
 }
 
 /// The largest things that clients may send, as far as an operator can set them.
@@ -81,6 +84,7 @@ pub struct Hub {
 struct Inner {
     parts: HubParts,
     signer: UrlSigner,
+    xet: XetState,
     throttle: Throttle,
     histories: Histories,
     hydrations: Hydrations,
@@ -101,12 +105,15 @@ impl Hub {
         let mut tx = parts.db.write().await?;
         let key = setting::ensure_setting(&mut tx, "url_signing_key", &fresh).await?;
         tx.commit().await?;
-        let signer = UrlSigner::new(&Secret::new(key));
+        let secret = Secret::new(key);
+        let signer = UrlSigner::new(&secret);
+        let xet = XetState::new(&secret, &parts.settings.xet);
         let hydrations = Hydrations::new(&parts.settings.cache_dir);
         let throttle = Throttle::new(parts.settings.throttle);
         let inner = Inner {
             parts,
             signer,
+            xet,
             throttle,
             histories: Histories::new(),
             hydrations,
@@ -140,6 +147,11 @@ impl Hub {
     /// Signs the hub's own short-lived URLs; all replicas share its key.
     pub fn signer(&self) -> &UrlSigner {
         &self.inner.signer
+    }
+
+    /// Keys and caches of Xet.
+    pub(crate) fn xet(&self) -> &XetState {
+        &self.inner.xet
     }
 
     /// Failed logins.

@@ -17,6 +17,7 @@ pub mod push;
 pub mod refs;
 pub mod repos;
 pub mod revisions;
+pub mod xet;
 
 pub use access::{Action, Actor};
 pub use error::{Error, Missing};

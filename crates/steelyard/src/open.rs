@@ -8,6 +8,7 @@ use steelyard_core::Rng as _;
 use steelyard_db::{Db, PoolSizes};
 use steelyard_git::tool::{GitBinary, ToolLimits};
 use steelyard_service::access::ThrottleSettings;
+use steelyard_service::xet::XetSettings;
 use steelyard_service::{Hub, HubLimits, HubParts, HubSettings};
 
 use crate::config::{Config, Database, Storage};
@@ -83,6 +84,7 @@ pub async fn open_hub(config: &Config) -> Result<Hub> {
         limits: limits_of(config),
         throttle: throttle_of(config),
         lfs: steelyard_service::lfs::LfsSettings::default(),
+        xet: xet_of(config),
     };
     let program = &config.git.program;
     // A slow client holds its process for as long as it reads: what bounds the work is memory, not cores.
@@ -110,6 +112,16 @@ fn limits_of(config: &Config) -> HubLimits {
     }
 }
 
+fn xet_of(config: &Config) -> XetSettings {
+    let xet = &config.xet;
+    XetSettings {
+        memory_bytes: xet.upload_memory.bytes(),
+        unreferenced_bytes_max: xet.unused_max.bytes(),
+        unreferenced_keep_secs: i64::try_from(xet.unused_keep.duration().as_secs())
+            .unwrap_or(i64::MAX),
+    }
+}
+
 fn throttle_of(config: &Config) -> ThrottleSettings {
     let accounts = &config.accounts;
     let window_secs = accounts.failures_window.duration().as_secs();
@@ -128,5 +140,6 @@ mod tests {
         let config = Config::default();
         assert_eq!(limits_of(&config), HubLimits::default());
         assert_eq!(throttle_of(&config), ThrottleSettings::default());
+        assert_eq!(xet_of(&config), XetSettings::default());
     }
 }

@@ -40,7 +40,7 @@ impl Hub {
 }
 
 /// The ref a commit goes to: a branch, or the ref of a pull request.
-pub(super) fn commit_target(revision: &str) -> Result<RefName> {
+pub(crate) fn commit_target(revision: &str) -> Result<RefName> {
     match Revision::parse(revision)? {
         Revision::Commit(_) => Err(Error::invalid("revision", "must be a branch to commit to")),
         Revision::Named { .. } if revision.starts_with("refs/") => {

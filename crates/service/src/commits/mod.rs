@@ -11,4 +11,5 @@ pub use commit::{CommitRequest, Committed};
 pub use operation::Operation;
 pub use preupload::{PreuploadAnswer, PreuploadFile, PreuploadQuery, UploadMode};
 
+pub(crate) use access::commit_target;
 pub(crate) use build::signature;

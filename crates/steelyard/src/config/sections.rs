@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use steelyard_service::xet::XetSettings;
 use toml::{Table, Value};
 
 use super::layers::{Origin, Settings};
@@ -27,6 +28,8 @@ pub struct Config {
     pub log: Log,
     /// The largest things that clients may send.
     pub limits: Limits,
+    /// Large files uploaded in chunks, of which each is stored once.
+    pub xet: Xet,
     /// The git binary, which serves clones and fetches.
     pub git: Git,
     /// Users and their tokens.
@@ -153,6 +156,31 @@ impl Default for Limits {
             lfs_object_max: ByteSize::new(limits::LFS_OBJECT_BYTES_MAX),
             push_pack_max: ByteSize::new(limits::PUSH_PACK_BYTES_MAX),
             commit_body_max: ByteSize::new(limits::COMMIT_BODY_BYTES_MAX as u64),
+        }
+    }
+}
+
+/// `[xet]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Xet {
+    /// Memory for uploads in work, which are held whole while they are checked; at least 256MiB. When it is used up,
+    /// clients are asked to come again.
+    pub upload_memory: ByteSize,
+    /// Chunks that one user may have uploaded without having used them in a file yet, as stored.
+    pub unused_max: ByteSize,
+    /// How long chunks that no file uses are kept for whoever uploaded them; at least 22d, because clients count on what
+    /// they uploaded for 21 days.
+    pub unused_keep: Period,
+}
+
+impl Default for Xet {
+    fn default() -> Self {
+        let settings = XetSettings::default();
+        Self {
+            upload_memory: ByteSize::new(settings.memory_bytes),
+            unused_max: ByteSize::new(settings.unreferenced_bytes_max),
+            unused_keep: Period::from_secs(settings.unreferenced_keep_secs.unsigned_abs()),
         }
     }
 }
@@ -296,6 +324,14 @@ fn check_together(config: &Config, settings: &Settings, problems: &mut Vec<Probl
     let pointers_end = ByteSize::new(steelyard_core::limits::LFS_OBJECT_BYTES_MAX);
     if config.limits.lfs_object_max > pointers_end {
         alone("limits.lfs_object_max", &format!("must be at most {pointers_end}"));
+    }
+    let memory_min = ByteSize::new(XetSettings::MEMORY_BYTES_MIN);
+    if config.xet.upload_memory < memory_min {
+        alone("xet.upload_memory", &format!("must be at least {memory_min}"));
+    }
+    let keep_min = Period::from_secs(XetSettings::UNREFERENCED_KEEP_SECS_MIN.unsigned_abs());
+    if config.xet.unused_keep < keep_min {
+        alone("xet.unused_keep", &format!("must be at least {keep_min}"));
     }
 }
 

@@ -189,6 +189,19 @@ fn larger_files_than_a_pointer_can_name_are_refused() {
 }
 
 #[test]
+fn uploads_in_chunks_need_memory_and_time() {
+    let file = "[xet]\nupload_memory = '255MiB'\nunused_keep = '21d'\n";
+    let problems = Case::new(file, &[], &[]).problems();
+    assert_eq!(
+        problems,
+        [
+            "xet.upload_memory (from hub.toml): must be at least 256MiB",
+            "xet.unused_keep (from hub.toml): must be at least 22d"
+        ]
+    );
+}
+
+#[test]
 fn files_that_cannot_be_read_or_parsed_are_named() {
     let sources = Sources { file: Some("/does/not/exist.toml".into()), ..Sources::default() };
     assert_eq!(
