@@ -21,3 +21,19 @@ macro_rules! claim_job {
 pub(crate) fn claim_job_sql(conn: &Conn) -> &'static str {
     if conn.is_postgres() { claim_job!(" FOR UPDATE SKIP LOCKED") } else { claim_job!("") }
 }
+
+/// What locks the rows a statement returns until the transaction ends: SQLite has one writer anyway.
+/// Rows that only refer to a locked one can still be written.
+pub(crate) fn lock_rows(conn: &Conn) -> &'static str {
+    if conn.is_postgres() { " FOR NO KEY UPDATE" } else { "" }
+}
+
+/// As [`lock_rows`], for rows that are to go: nobody can refer to them either, and those that others hold are left out.
+pub(crate) fn lock_doomed_rows(conn: &Conn) -> &'static str {
+    if conn.is_postgres() { " FOR UPDATE SKIP LOCKED" } else { "" }
+}
+
+/// What keeps the rows a statement returns from being deleted until the transaction ends.
+pub(crate) fn hold_rows(conn: &Conn) -> &'static str {
+    if conn.is_postgres() { " FOR KEY SHARE" } else { "" }
+}

@@ -18,6 +18,12 @@ pub enum DbError {
         /// The column that was read.
         column: &'static str,
     },
+    /// A row that must exist does not.
+    #[error("the row in {row} that this refers to does not exist")]
+    Missing {
+        /// The table that lacks it.
+        row: &'static str,
+    },
     /// The database's schema is newer or older than this program.
     #[error("the database schema does not fit this program: {0}")]
     Schema(String),
@@ -27,6 +33,14 @@ pub enum DbError {
     /// Anything else the driver reports.
     #[error("database error")]
     Driver(#[source] sqlx::Error),
+}
+
+impl DbError {
+    /// Others kept changing the same rows of `table`.
+    pub(crate) fn contended(table: &str) -> Self {
+        let cause = std::io::Error::other(format!("rows of {table} came and went"));
+        Self::Unavailable(sqlx::Error::Io(cause))
+    }
 }
 
 impl From<sqlx::Error> for DbError {

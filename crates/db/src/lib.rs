@@ -5,6 +5,7 @@
 //! names folded in Rust. Where the engines must part, [`dialect`] holds the difference.
 //! This floor knows nothing of permissions, HTTP or git formats.
 
+mod batch;
 mod conn;
 mod error;
 mod migrate;
@@ -23,6 +24,7 @@ pub mod refs;
 pub mod repo;
 pub mod setting;
 pub mod token;
+pub mod xet;
 
 pub use conn::{Conn, Db, PoolSizes, Tx};
 pub use error::DbError;

@@ -46,6 +46,13 @@ value_from! {
     Option<Timestamp> => |v| Self::Int(v.map(Timestamp::millis)),
 }
 
+impl Value {
+    /// A number of bytes or rows; none comes near the bound.
+    pub(crate) fn count(count: u64) -> Self {
+        Self::Int(Some(i64::try_from(count).unwrap_or(i64::MAX)))
+    }
+}
+
 /// One row of a result.
 #[derive(Debug)]
 pub enum Row {
@@ -85,6 +92,11 @@ impl Row {
     /// A BIGINT that counts bytes or rows.
     pub fn count(&self, column: &'static str) -> Result<u64, DbError> {
         u64::try_from(self.int(column)?).map_err(|_| DbError::Inconsistent { column })
+    }
+
+    /// A BIGINT that always fits 32 bits.
+    pub fn small(&self, column: &'static str) -> Result<u32, DbError> {
+        u32::try_from(self.int(column)?).map_err(|_| DbError::Inconsistent { column })
     }
 
     /// A BOOLEAN.

@@ -29,6 +29,7 @@ CREATE TABLE xorb_use (
     until INTEGER NOT NULL,
     PRIMARY KEY (xorb_id, user_id)
 );
+CREATE INDEX xorb_use_until ON xorb_use (until);
 CREATE TABLE xet_file (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     hash BLOB NOT NULL UNIQUE,
@@ -60,8 +61,10 @@ ALTER TABLE lfs_object ADD COLUMN raw_retired_at INTEGER;
 ALTER TABLE lfs_object ADD COLUMN xet_file_id INTEGER REFERENCES xet_file (id);
 CREATE INDEX lfs_object_xet_file ON lfs_object (xet_file_id) WHERE xet_file_id IS NOT NULL;
 CREATE INDEX lfs_object_raw_retired ON lfs_object (raw_retired_at) WHERE raw_retired_at IS NOT NULL;
+CREATE INDEX lfs_object_raw_only ON lfs_object (sha256) WHERE xet_file_id IS NULL;
 ALTER TABLE lfs_upload ADD COLUMN xet_file_id INTEGER REFERENCES xet_file (id);
 CREATE INDEX lfs_upload_xet_file ON lfs_upload (xet_file_id) WHERE xet_file_id IS NOT NULL;
+CREATE INDEX lfs_upload_finished ON lfs_upload (sha256) WHERE finished_at IS NOT NULL;
 -- A link may rest on a claim: the uploader said which SHA-256 the file has, and nobody has checked it yet. Such a link has
 -- no row in lfs_object, so the reference goes.
 CREATE TABLE lfs_link_2 (
@@ -81,4 +84,4 @@ INSERT INTO lfs_link_2 (repo_id, sha256, public_id, filename, ref_name, linked_a
 DROP TABLE lfs_link;
 ALTER TABLE lfs_link_2 RENAME TO lfs_link;
 CREATE INDEX lfs_link_sha256 ON lfs_link (sha256);
-CREATE INDEX lfs_link_claimed ON lfs_link (claimed_file_id) WHERE claimed_file_id IS NOT NULL;
+CREATE INDEX lfs_link_claimed ON lfs_link (claimed_file_id, repo_id) WHERE claimed_file_id IS NOT NULL;

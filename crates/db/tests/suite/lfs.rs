@@ -110,6 +110,7 @@ async fn uploads_are_found_until_they_end(base: Base) {
         part_size_bytes,
         expires_at: at(expires),
         finished_at: None,
+        xet_file_id: None,
     };
     let mut tx = base.write().await;
     lfs::create_upload(&mut tx, &upload("u1", None, 100), at(1)).await.unwrap();
@@ -190,10 +191,14 @@ async fn contents_are_listed_in_order(base: Base) {
     }
     tx.commit().await.unwrap();
     let mut conn = base.read().await;
-    let first = lfs::list_objects(&mut conn, &[], 3).await.unwrap();
+    let mut list = async |after: &[u8]| {
+        let rows = lfs::list_objects(&mut conn, after, 3).await.unwrap();
+        assert!(rows.iter().all(|row| row.has_raw && row.xet.is_none()), "{rows:?}");
+        rows.into_iter().map(|row| (row.sha256, row.size_bytes)).collect::<Vec<_>>()
+    };
+    let first = list(&[]).await;
     assert_eq!(first, [(sha256(1), 1), (sha256(127), 127), (sha256(128), 128)]);
-    let rest = lfs::list_objects(&mut conn, first[2].0.as_bytes(), 3).await.unwrap();
-    assert_eq!(rest, [(sha256(200), 200)]);
+    assert_eq!(list(first[2].0.as_bytes()).await, [(sha256(200), 200)]);
 }
 
 async fn a_path_is_locked_once(base: Base) {

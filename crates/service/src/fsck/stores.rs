@@ -4,6 +4,7 @@ use futures_util::StreamExt as _;
 use sha2::{Digest as _, Sha256 as Hasher};
 use steelyard_blob::{Family, Key};
 use steelyard_core::Sha256;
+use steelyard_db::lfs::Home;
 use steelyard_db::repo::RepoRow;
 use steelyard_db::{check, lfs, pack};
 
@@ -39,7 +40,7 @@ impl Hub {
             drop(conn);
             let Some(last) = links.last() else { return Ok(()) };
             after.clone_from(&last.public_id);
-            for link in &links {
+            for link in links.iter().filter(|link| link.home == Home::Raw) {
                 report.summary.contents += 1;
                 if let Some(finding) =
                     self.check_content(link.sha256, link.size_bytes, deep).await?
@@ -90,11 +91,12 @@ impl Hub {
             let mut conn = self.db().read().await?;
             let contents = lfs::list_objects(&mut conn, &after, PAGE).await?;
             drop(conn);
-            let Some((last, _)) = contents.last() else { return Ok(()) };
-            after = last.as_bytes().to_vec();
-            for (sha256, size) in contents {
+            let Some(last) = contents.last() else { return Ok(()) };
+            after = last.sha256.as_bytes().to_vec();
+            for content in contents.iter().filter(|content| content.has_raw) {
                 report.summary.contents += 1;
-                if let Some(finding) = self.check_content(sha256, size, deep).await? {
+                let checked = self.check_content(content.sha256, content.size_bytes, deep).await?;
+                if let Some(finding) = checked {
                     report.found(finding);
                 }
             }

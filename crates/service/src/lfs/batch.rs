@@ -191,6 +191,7 @@ impl Hub {
             part_size_bytes: part_size.and_then(|size| i64::try_from(size).ok()),
             expires_at: self.now().plus_secs(UPLOAD_TTL_SECS),
             finished_at: None,
+            xet_file_id: None,
         }
     }
 

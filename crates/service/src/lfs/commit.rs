@@ -1,7 +1,7 @@
 //! What commits ask: may this repository name this content?
 
 use steelyard_core::Sha256;
-use steelyard_db::lfs;
+use steelyard_db::lfs::{self, LinkRow};
 
 use crate::{Hub, Result};
 
@@ -14,7 +14,8 @@ impl Hub {
         sha256: Sha256,
     ) -> Result<Option<u64>> {
         let mut conn = self.db().read().await?;
-        if let Some(link) = lfs::find_link(&mut conn, repo_id, sha256).await? {
+        let link = lfs::find_link(&mut conn, repo_id, sha256).await?;
+        if let Some(link) = link.filter(LinkRow::is_served) {
             return Ok(Some(link.size_bytes));
         }
         let uploads = lfs::list_uploads(&mut conn, repo_id, sha256).await?;

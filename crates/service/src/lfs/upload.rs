@@ -286,6 +286,7 @@ mod tests {
             part_size_bytes,
             expires_at: Timestamp::from_millis(0),
             finished_at: None,
+            xet_file_id: None,
         }
     }
 

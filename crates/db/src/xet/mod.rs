@@ -1,0 +1,57 @@
+//! Xet: blocks of chunks ("xorbs"), files put together from them, who may refer to what, and how they go.
+//!
+//! **A xorb** is found by its hash; its bytes are the object of hash *and* generation. Its row is live, condemned
+//! (nobody uses it; it goes unless somebody does) or being deleted. A row that is being deleted never becomes live
+//! again under the same generation, so a deletion that comes late hits nothing that is in use.
+//!
+//! **A file** is a list of terms, each a run of chunks of a xorb. `xet_file_xorb` repeats which xorbs the terms name:
+//! these edges are what keeps a xorb.
+//!
+//! **Locks.** Whoever makes an edge locks the xorbs first ([`lock_xorbs`]); whoever condemns or deletes one locks it and
+//! then looks again for edges and uses. So on PostgreSQL, too, neither can overlook the other. Rows are locked in order
+//! of id.
+
+mod claim;
+mod dedup;
+mod file;
+mod gc;
+mod xorb;
+
+pub use claim::{ClaimOutcome, Confirmed, claim_link, confirm_claims, list_unverified_files};
+pub use dedup::{find_dedup, insert_dedup, readable_files_of_xorb};
+pub use file::{
+    FileRow, NewFile, RepoFile, file_terms, find_file, find_file_by_id, find_files, find_repo_file,
+    insert_file, list_terms, set_file_sha256,
+};
+pub(crate) use file::{file, file_columns};
+pub use gc::{
+    RepoStorage, claim_xorbs_to_delete, condemn_files, condemn_xorbs, delete_ended_uses,
+    delete_files, delete_xorb, list_condemnable_files, list_condemnable_xorbs,
+    list_deletable_files, list_deletable_xorbs, spare_files, storage_of_repo,
+};
+pub use xorb::{
+    NewXorb, XorbInsert, XorbRow, XorbState, find_xorbs, find_xorbs_by_id, insert_xorb, lock_xorbs,
+    mark_used, readable_xorbs, revive_xorbs, touch_use, unused_bytes, usable_xorbs, xorb_tables,
+};
+pub(crate) use xorb::{xorb, xorb_columns};
+
+/// Who asks for something that only readers of a repository may know.
+#[derive(Debug, Clone, Copy)]
+pub struct Reader {
+    /// The user; `None` for nobody in particular.
+    pub user_id: Option<i64>,
+    /// They administer the hub and read everything.
+    pub is_admin: bool,
+}
+
+/// Whether [`Reader`] (`$1` is their id, `$2` whether they administer the hub) may read the files of repository `r`.
+/// The same rule as reading a content has in the table of permissions.
+macro_rules! readable {
+    () => {
+        "r.deleted_at IS NULL AND NOT r.disabled AND ($2 OR r.owner_id = $1 \
+         OR (r.visibility = 'public' AND r.gated = '') \
+         OR EXISTS (SELECT 1 FROM org_member m WHERE m.org_id = r.owner_id AND m.user_id = $1 \
+         AND (r.gated = '' OR m.role IN ('write', 'admin') OR (m.role = 'contributor' AND r.creator_id = $1))))"
+    };
+}
+pub(crate) use readable;
