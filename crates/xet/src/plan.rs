@@ -16,7 +16,9 @@ use crate::table::ChunkTable;
 use crate::terms::{Term, Terms};
 
 pub use fetch::{FetchRange, Reconstruction, ReconstructionTerm, XorbFetch};
-pub use read::{PIECE_RAW_BYTES_MAX, PIECE_STORED_BYTES_MAX, Piece, Span, pieces};
+pub use read::{
+    PIECE_RAW_BYTES_MAX, PIECE_STORED_BYTES_MAX, Piece, PieceLimits, Span, pieces, pieces_within,
+};
 
 /// The terms of a file that a range of it touches.
 #[derive(Debug, Clone)]
@@ -61,6 +63,11 @@ impl<'a> Cut<'a> {
         let skip = u32::try_from(range.start - first_start).ok()?;
         let drop = u32::try_from(last_start + last_len - 1 - last).ok()?;
         Some(Self { terms, touched: first_term..last_term + 1, skip, drop })
+    }
+
+    /// Number of terms that the range touches.
+    pub fn term_count(&self) -> usize {
+        self.touched.len()
     }
 
     /// The xorbs whose chunk tables [`Self::reconstruction`] needs: of the terms that the range cuts through, two at most.

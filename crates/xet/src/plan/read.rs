@@ -11,6 +11,28 @@ pub const PIECE_STORED_BYTES_MAX: u32 = 4 << 20;
 /// Most bytes of one [`Piece`]'s chunks, uncompressed: what compresses well takes little to store and much to decode.
 pub const PIECE_RAW_BYTES_MAX: u32 = 8 << 20;
 
+/// How long a [`Piece`] may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PieceLimits {
+    /// Most stored bytes; a longer chunk is a piece of its own.
+    pub stored_bytes: u32,
+    /// Most bytes of its chunks, uncompressed; a longer chunk is a piece of its own.
+    pub raw_bytes: u32,
+}
+
+impl Default for PieceLimits {
+    fn default() -> Self {
+        Self { stored_bytes: PIECE_STORED_BYTES_MAX, raw_bytes: PIECE_RAW_BYTES_MAX }
+    }
+}
+
+impl PieceLimits {
+    /// True when one piece may have these stored bytes and so many raw bytes.
+    fn fit(&self, stored: &Range<u32>, raw_len: u32) -> bool {
+        stored.end - stored.start <= self.stored_bytes && raw_len <= self.raw_bytes
+    }
+}
+
 /// A term and the part of its raw bytes that a range takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Span {
@@ -24,13 +46,13 @@ pub struct Span {
 pub struct Piece {
     /// The xorb.
     pub xorb_id: i64,
-    /// Where the chunks lie in the stored xorb; at most [`PIECE_STORED_BYTES_MAX`] bytes.
+    /// Where the chunks lie in the stored xorb.
     pub stored: Range<u32>,
     /// Bytes to leave out of the decoded chunks at their start.
     pub skip: u32,
     /// Bytes to take behind those.
     pub take: u32,
-    /// Bytes of the decoded chunks together; at most [`PIECE_RAW_BYTES_MAX`].
+    /// Bytes of the decoded chunks together.
     pub raw_len: u32,
 }
 
@@ -43,6 +65,11 @@ impl Cut<'_> {
 }
 
 impl Span {
+    /// A part of a term; `None` when it is empty or not within the term.
+    pub fn new(term: Term, part: Range<u32>) -> Option<Self> {
+        (part.start < part.end && part.end <= term.raw_len).then_some(Self { term, part })
+    }
+
     /// The xorb of the term.
     pub fn xorb_id(&self) -> i64 {
         self.term.xorb_id
@@ -51,7 +78,12 @@ impl Span {
     /// True when [`pieces`] needs the chunk table of the term's xorb, because not the whole term is wanted or because it is too
     /// long for one piece.
     pub fn needs_table(&self) -> bool {
-        self.part != (0..self.term.raw_len) || !fits(&self.term.stored, self.term.raw_len)
+        self.needs_table_within(&PieceLimits::default())
+    }
+
+    /// As [`Self::needs_table`], for [`pieces_within`].
+    pub fn needs_table_within(&self, limits: &PieceLimits) -> bool {
+        self.part != (0..self.term.raw_len) || !limits.fit(&self.term.stored, self.term.raw_len)
     }
 }
 
@@ -63,12 +95,21 @@ pub fn pieces<'t>(
     spans: impl IntoIterator<Item = Span>,
     table: impl Fn(i64) -> Option<&'t ChunkTable>,
 ) -> Result<Vec<Piece>, PlanError> {
+    pieces_within(spans, &PieceLimits::default(), table)
+}
+
+/// As [`pieces`], in pieces of the caller's choice.
+pub fn pieces_within<'t>(
+    spans: impl IntoIterator<Item = Span>,
+    limits: &PieceLimits,
+    table: impl Fn(i64) -> Option<&'t ChunkTable>,
+) -> Result<Vec<Piece>, PlanError> {
     let mut pieces = Vec::new();
     for span in spans {
         let Span { term, part } = &span;
-        if span.needs_table() {
+        if span.needs_table_within(limits) {
             let table = table(term.xorb_id).ok_or(PlanError::NoTable(term.xorb_id))?;
-            split(term, part, table, &mut pieces)?;
+            split(term, part, table, limits, &mut pieces)?;
         } else {
             let piece = Piece {
                 xorb_id: term.xorb_id,
@@ -77,15 +118,10 @@ pub fn pieces<'t>(
                 take: term.raw_len,
                 raw_len: term.raw_len,
             };
-            add(&mut pieces, piece);
+            add(limits, &mut pieces, piece);
         }
     }
     Ok(pieces)
-}
-
-/// True when one piece may have these stored bytes and so many raw bytes.
-fn fits(stored: &Range<u32>, raw_len: u32) -> bool {
-    stored.end - stored.start <= PIECE_STORED_BYTES_MAX && raw_len <= PIECE_RAW_BYTES_MAX
 }
 
 /// Adds a part of a term in pieces that are not too long.
@@ -93,6 +129,7 @@ fn split(
     term: &Term,
     part: &Range<u32>,
     table: &ChunkTable,
+    limits: &PieceLimits,
     pieces: &mut Vec<Piece>,
 ) -> Result<(), PlanError> {
     let unfit = PlanError::Table(term.xorb_id);
@@ -109,7 +146,7 @@ fn split(
         while low < high {
             let middle = high - (high - low) / 2;
             let (stored, raw_len) = upto(middle).ok_or(unfit)?;
-            if fits(&stored, raw_len) {
+            if limits.fit(&stored, raw_len) {
                 low = middle;
             } else {
                 high = middle - 1;
@@ -117,23 +154,23 @@ fn split(
         }
         let (stored, raw_len) = upto(low).ok_or(unfit)?;
         let take = (raw_len - rest.skip).min(part.end - part.start);
-        add(pieces, Piece { xorb_id: term.xorb_id, stored, skip: rest.skip, take, raw_len });
+        let piece = Piece { xorb_id: term.xorb_id, stored, skip: rest.skip, take, raw_len };
+        add(limits, pieces, piece);
         part.start += take;
     }
     Ok(())
 }
 
 /// Adds a piece, to the one before if they lie side by side and are not too long together.
-fn add(pieces: &mut Vec<Piece>, piece: Piece) {
+fn add(limits: &PieceLimits, pieces: &mut Vec<Piece>, piece: Piece) {
     if let Some(last) = pieces.last_mut() {
         let continues = last.xorb_id == piece.xorb_id
             && last.stored.end == piece.stored.start
             && last.skip + last.take == last.raw_len
             && piece.skip == 0;
         let joint = last.stored.start..piece.stored.end;
-        // A piece is too long by itself only if a single chunk is, which no xorb has.
         let raw_len = last.raw_len.saturating_add(piece.raw_len);
-        if continues && fits(&joint, raw_len) {
+        if continues && limits.fit(&joint, raw_len) {
             last.stored = joint;
             last.take += piece.take;
             last.raw_len = raw_len;
