@@ -109,6 +109,9 @@ proptest! {
         prop_assert_eq!(found, oids(&objects).into_iter().collect::<HashSet<_>>());
 
         last_commits_are_those_of_git(&repo, &source, &oracle, &tip)?;
+        for (tip, known) in commits.iter().zip(commits.iter().rev()) {
+            what_is_fresh_is_what_git_lists(&source, &oracle, &[*tip], &[*known, commits[0]])?;
+        }
         for pair in commits.windows(2) {
             diffs_are_those_of_git(&repo, &oracle, &pair[0], &pair[1])?;
         }
@@ -179,6 +182,88 @@ fn diffs_are_those_of_git(
         prop_assert_eq!(&cut.changes[..], &diff.changes[..1]);
     }
     Ok(())
+}
+
+/// Git itself lists too much where clocks were wrong, unless it walks the known history to its end before.
+fn what_is_fresh_is_what_git_lists(
+    source: &dyn ObjectSource,
+    oracle: &Oracle,
+    tips: &[Oid],
+    known: &[Oid],
+) -> Result<(), TestCaseError> {
+    let behind = |tips: &[Oid]| {
+        let mut args = vec!["rev-list".to_owned(), "--objects".to_owned()];
+        args.extend(tips.iter().map(Oid::to_string));
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        oids(&oracle.text(&args)).into_iter().collect::<HashSet<Oid>>()
+    };
+    let (new, old) = (behind(tips), behind(known));
+    let fresh = fresh_commits(source, tips, known).unwrap();
+    let listed: HashSet<Oid> = fresh.iter().map(|commit| commit.oid).collect();
+    prop_assert_eq!(listed.len(), fresh.len());
+    let (mut done, mut exact) = (HashSet::new(), true);
+    for commit in &fresh {
+        prop_assert!(new.contains(&commit.oid));
+        exact &= !old.contains(&commit.oid);
+        let waits = |parent: &&Oid| listed.contains(parent) && !done.contains(*parent);
+        prop_assert!(!commit.parents.iter().any(|parent| waits(&parent)), "parents come first");
+        done.insert(commit.oid);
+    }
+    let mut files = HashSet::new();
+    fresh_files(source, &fresh, &mut |_, oid| {
+        assert!(files.insert(*oid), "each content once");
+        Ok(())
+    })
+    .unwrap();
+    for oid in new.difference(&old) {
+        match source.header(oid).unwrap().unwrap().0 {
+            crate::ObjectKind::Commit => prop_assert!(listed.contains(oid)),
+            crate::ObjectKind::Blob => prop_assert!(files.contains(oid)),
+            _ => {}
+        }
+    }
+    prop_assert!(files.iter().all(|oid| new.contains(oid)));
+    // Rarely more than what is fresh, and never when nothing is.
+    prop_assert!(!new.is_subset(&old) || !exact || files.is_empty());
+    Ok(())
+}
+
+#[test]
+fn a_folder_that_was_entered_elsewhere_hides_nothing() {
+    // Two histories of their own in which one folder comes after the other, the one forwards, the other backwards.
+    let mut repo = Repo::default();
+    let alone = repo.commit(&[], &[put("f/a", 0)], 10);
+    let forwards = repo.commit(&[alone], &[put("f/b", 1)], 20);
+    let both = repo.commit(&[], &[put("f/a", 0), put("f/b", 1)], 11);
+    let delete = TreeOp::DeleteFile(RepoPath::parse("f/b").unwrap());
+    let backwards = repo.commit(&[both], &[delete], 21);
+    assert_eq!(repo.tree_of(&alone), repo.tree_of(&backwards));
+    for tips in [[forwards, backwards], [backwards, forwards]] {
+        let fresh = fresh_commits(&repo.set, &tips, &[]).unwrap();
+        assert_eq!(fresh.len(), 4);
+        let mut found = Vec::new();
+        let mut note = |path: &[u8], oid: &Oid| {
+            found.push((String::from_utf8(path.to_vec()).unwrap(), *oid));
+            Ok(())
+        };
+        fresh_files(&repo.set, &fresh, &mut note).unwrap();
+        found.sort_unstable();
+        let file = |path: &str, content| (path.to_owned(), crate::oracle::blob_oid(content));
+        assert_eq!(found, [file("f/a", 0), file("f/b", 1)]);
+    }
+    // What a ref has is not fresh, under whatever name it comes back.
+    let moved = repo.commit(&[alone], &[put("g/b", 1), put("g/c", 2)], 30);
+    let fresh = fresh_commits(&repo.set, &[moved], &[forwards]).unwrap();
+    assert_eq!(fresh.iter().map(|commit| commit.oid).collect::<Vec<_>>(), [moved]);
+    let mut paths = Vec::new();
+    let mut note = |path: &[u8], _: &Oid| {
+        paths.push(String::from_utf8(path.to_vec()).unwrap());
+        Ok(())
+    };
+    fresh_files(&repo.set, &fresh, &mut note).unwrap();
+    assert_eq!(paths, ["g/b", "g/c"], "only trees of parents are compared");
+    assert!(fresh_commits(&repo.set, &[alone, both], &[both, alone]).unwrap().is_empty());
+    assert!(fresh_commits(&repo.set, &[alone], &[forwards]).unwrap().is_empty());
 }
 
 #[test]
