@@ -7,7 +7,7 @@ mod last_commits;
 mod reach;
 
 pub use diff::{TreeChange, TreeDiff, diff_trees};
-pub use fresh::{FreshCommit, fresh_commits, fresh_files};
+pub use fresh::{FreshCommit, OnFile, fresh_commits, fresh_files};
 pub use history::{History, is_ancestor, log};
 pub use last_commits::last_commits;
 pub use reach::reachable;

@@ -130,6 +130,9 @@ impl Painter<'_> {
     }
 }
 
+/// Is told path and id of a file; an error ends the walk.
+pub type OnFile<'a> = dyn FnMut(&[u8], &Oid) -> Result<(), GitError> + 'a;
+
 /// Calls `found` with path and id of each file in the trees of `commits` that is in no tree of the commits before
 /// them; once for each content. `commits` is what [`fresh_commits`] answered.
 ///
@@ -138,7 +141,7 @@ impl Painter<'_> {
 pub fn fresh_files(
     source: &dyn ObjectSource,
     commits: &[FreshCommit],
-    found: &mut dyn FnMut(&[u8], &Oid) -> Result<(), GitError>,
+    found: &mut OnFile<'_>,
 ) -> Result<(), GitError> {
     let trees: HashMap<&Oid, &Oid> =
         commits.iter().map(|commit| (&commit.oid, &commit.tree)).collect();
@@ -156,7 +159,7 @@ pub fn fresh_files(
 
 struct Files<'a> {
     source: &'a dyn ObjectSource,
-    found: &'a mut dyn FnMut(&[u8], &Oid) -> Result<(), GitError>,
+    found: &'a mut OnFile<'a>,
     /// Folders that were entered and files that were found.
     ///
     /// A folder need not be entered again although it was compared with other parents then: what was left out is in
