@@ -10,7 +10,7 @@ use steelyard_git::cache_dir;
 use steelyard_git::pktline::{self, DELIM, FLUSH};
 use steelyard_git::tool::{GitBinary, Quarantine, ToolError, ToolLimits};
 
-use crate::fixture::{Fixture, IDLE, gits};
+use crate::fixture::{Fixture, IDLE, gits, since};
 use crate::hub::Hub;
 
 /// A hub with the content of `repo`, and its address.
@@ -86,7 +86,9 @@ async fn an_empty_repository_is_cloned_with_its_branch_name() {
         let clone = ["-c", "init.defaultBranch=trunk", "clone", "-q", &url, "copy"];
         client(&fixture, root, &clone).await;
         let head = fixture.git(&fixture.path("copy"), &["symbolic-ref", "HEAD"]);
-        assert_eq!(head, "refs/heads/main");
+        // Before 2.31 clients did not ask.
+        let expected = if git.version() >= since(2, 31) { "main" } else { "trunk" };
+        assert_eq!(head, format!("refs/heads/{expected}"));
     }
 }
 

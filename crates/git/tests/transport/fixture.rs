@@ -7,13 +7,16 @@ use std::time::Duration;
 
 use steelyard_core::Oid;
 use steelyard_git::protocol::RefRecord;
-use steelyard_git::tool::{GitBinary, ToolLimits};
+use steelyard_git::tool::{GitBinary, GitVersion, ToolLimits};
 use tempfile::TempDir;
 
 pub const IDLE: Duration = Duration::from_secs(30);
 
-/// Every git on this machine that is recent enough, at least one.
+/// Every git on this machine that is recent enough, at least one; or the one that `STEELYARD_TEST_GIT` names.
 pub fn gits() -> Vec<GitBinary> {
+    if let Some(named) = std::env::var_os("STEELYARD_TEST_GIT") {
+        return vec![GitBinary::probe(Path::new(&named), ToolLimits::default()).unwrap()];
+    }
     let mut found: Vec<GitBinary> = Vec::new();
     let paths = ["/usr/local/bin/git", "/usr/bin/git"].map(Path::new);
     let probed =
@@ -25,6 +28,11 @@ pub fn gits() -> Vec<GitBinary> {
     }
     assert!(!found.is_empty(), "these tests need a git program");
     found
+}
+
+/// The first release of a minor version.
+pub fn since(major: u32, minor: u32) -> GitVersion {
+    GitVersion { major, minor, patch: 0 }
 }
 
 /// A scratch directory and the git to use in it.

@@ -7,7 +7,7 @@ use steelyard_core::Oid;
 use steelyard_git::cache_dir::{self, FileSource};
 use steelyard_git::tool::{GitBinary, IndexedPack, Quarantine, ToolError, ToolLimits};
 
-use crate::fixture::{Fixture, IDLE, gits};
+use crate::fixture::{Fixture, IDLE, gits, since};
 
 /// Mode, name and object of a tree's entry.
 type Entry<'a> = (&'a str, &'a str, Oid);
@@ -146,6 +146,10 @@ async fn trees_that_harm_a_checkout_are_refused() {
             (&[("100645", "a", blob)], "badFilemode"),
         ];
         for (entries, expected) in cases {
+            // Git before 2.38 took every mode for one it knows, as checkouts do.
+            if expected == "badFilemode" && git.version() < since(2, 38) {
+                continue;
+            }
             let (_, pack) = bench.commit_of(entries);
             refused(bench.index(&pack).await, expected);
         }
