@@ -6,12 +6,10 @@
 //! A decompressor here never writes more than the length it was told: a frame that holds more is refused without
 //! being inflated any further.
 
-use std::io::Read;
-
-use lz4_flex::block::{CompressTable, compress_into_with_table, get_maximum_output_size};
-use lz4_flex::frame::FrameDecoder;
-
+mod frame;
 mod planes;
+
+use frame::{FrameWriter, read_frame};
 
 /// How a chunk is stored (`CompressionScheme` of the protocol).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -67,35 +65,10 @@ pub enum DecompressError {
     Malformed(String),
 }
 
-const MAGIC: [u8; 4] = [0x04, 0x22, 0x4d, 0x18];
-/// The rest of the header of a frame of independent blocks of up to 64 KiB, without options: flags, block size, check byte.
-const BLOCKS_64K: [u8; 3] = [0x60, 0x40, 0x82];
-/// The same for blocks of up to 256 KiB.
-const BLOCKS_256K: [u8; 3] = [0x60, 0x50, 0xfb];
-/// The same for independent blocks of up to 1 and 4 MiB, and for linked blocks of all sizes, with the size of blocks.
-const PLAIN_HEADERS: [([u8; 3], usize); 8] = [
-    (BLOCKS_64K, 1 << 16),
-    (BLOCKS_256K, 1 << 18),
-    ([0x60, 0x60, 0x51], 1 << 20),
-    ([0x60, 0x70, 0x73], 1 << 22),
-    ([0x40, 0x40, 0xc0], 1 << 16),
-    ([0x40, 0x50, 0x77], 1 << 18),
-    ([0x40, 0x60, 0xcd], 1 << 20),
-    ([0x40, 0x70, 0xdf], 1 << 22),
-];
-/// Flag of a frame whose blocks do not refer to each other.
-const INDEPENDENT: u8 = 0x20;
-/// How far back a linked block may refer.
-const LINK_BYTES: usize = 64 * 1024;
-/// Marks the length of a block that is stored as it is.
-const STORED: u32 = 1 << 31;
-
 /// Compresses chunks, with buffers it keeps.
 pub struct Compressor {
-    table: CompressTable,
     planes: Vec<u8>,
-    block: Vec<u8>,
-    frame: Vec<u8>,
+    frames: FrameWriter,
 }
 
 impl Default for Compressor {
@@ -113,54 +86,21 @@ impl std::fmt::Debug for Compressor {
 impl Compressor {
     /// Starts with empty buffers.
     pub fn new() -> Self {
-        Self {
-            table: CompressTable::large(),
-            planes: Vec::new(),
-            block: Vec::new(),
-            frame: Vec::new(),
-        }
+        Self { planes: Vec::new(), frames: FrameWriter::new() }
     }
 
     /// The bytes to store for `data` under this scheme. They may be more than `data` has.
     pub fn compress<'s>(&'s mut self, scheme: Scheme, data: &'s [u8]) -> &'s [u8] {
         match scheme {
-            Scheme::None => return data,
-            Scheme::Lz4 => {
-                write_frame(data, &mut self.table, &mut self.block, &mut self.frame);
-            }
+            Scheme::None => data,
+            Scheme::Lz4 => self.frames.write(data),
             Scheme::Bg4Lz4 => {
                 self.planes.resize(data.len(), 0);
                 planes::split(data, &mut self.planes);
-                write_frame(&self.planes, &mut self.table, &mut self.block, &mut self.frame);
+                self.frames.write(&self.planes)
             }
         }
-        &self.frame
     }
-}
-
-/// Writes the frame that the protocol's own client writes: independent blocks, no checksums.
-fn write_frame(data: &[u8], table: &mut CompressTable, block: &mut Vec<u8>, frame: &mut Vec<u8>) {
-    let (header, block_bytes) =
-        if data.len() <= 1 << 16 { (BLOCKS_64K, 1 << 16) } else { (BLOCKS_256K, 1 << 18) };
-    frame.clear();
-    frame.extend_from_slice(&MAGIC);
-    frame.extend_from_slice(&header);
-    for piece in data.chunks(block_bytes) {
-        let room = get_maximum_output_size(piece.len());
-        if block.len() < room {
-            block.resize(room, 0);
-        }
-        let len = compress_into_with_table(piece, block, table)
-            .expect("the block has room for the worst case");
-        if len < piece.len() {
-            frame.extend_from_slice(&(len as u32).to_le_bytes());
-            frame.extend_from_slice(&block[..len]);
-        } else {
-            frame.extend_from_slice(&(piece.len() as u32 | STORED).to_le_bytes());
-            frame.extend_from_slice(piece);
-        }
-    }
-    frame.extend_from_slice(&[0; 4]);
 }
 
 /// Decompresses chunks, with buffers it keeps.
@@ -248,117 +188,4 @@ fn inflate(
     read_frame(stored, planes)?;
     planes::join(planes, out);
     Ok(())
-}
-
-/// Reads one frame that is all of `stored` and fills all of `out`.
-fn read_frame(stored: &[u8], out: &mut [u8]) -> Result<(), DecompressError> {
-    let header = stored.strip_prefix(&MAGIC).and_then(|rest| rest.split_first_chunk::<3>());
-    let plain = header.and_then(|(header, blocks)| {
-        let (_, block_bytes) = PLAIN_HEADERS.iter().find(|(known, _)| known == header)?;
-        Some((header[0] & INDEPENDENT == 0, *block_bytes, blocks))
-    });
-    match plain {
-        Some((is_linked, block_bytes, blocks)) => {
-            PlainFrame { is_linked, block_bytes, rest: blocks }.read(out)
-        }
-        None => read_any_frame(stored, out),
-    }
-}
-
-/// The blocks of a frame without checksums, sizes or dictionaries: what all known clients write. Read straight into
-/// its place, which takes a third of the time of a general reader with buffers of its own.
-struct PlainFrame<'a> {
-    is_linked: bool,
-    block_bytes: usize,
-    rest: &'a [u8],
-}
-
-impl PlainFrame<'_> {
-    fn read(mut self, out: &mut [u8]) -> Result<(), DecompressError> {
-        let mut filled = 0;
-        loop {
-            let length = u32::from_le_bytes(*self.take()?);
-            if length == 0 {
-                break;
-            }
-            let (done, room) = out.split_at_mut(filled);
-            let history = match self.is_linked {
-                true => &done[done.len().saturating_sub(LINK_BYTES)..],
-                false => &[],
-            };
-            filled += self.read_block(length, history, room)?;
-        }
-        if !self.rest.is_empty() {
-            return Err(DecompressError::Trailing(self.rest.len()));
-        }
-        check_length(filled, out.len())
-    }
-
-    fn take<const N: usize>(&mut self) -> Result<&[u8; N], DecompressError> {
-        let (taken, rest) = self.rest.split_first_chunk().ok_or_else(cut)?;
-        self.rest = rest;
-        Ok(taken)
-    }
-
-    /// Reads one block into the start of `room` and says how long it was.
-    fn read_block(
-        &mut self,
-        length: u32,
-        history: &[u8],
-        room: &mut [u8],
-    ) -> Result<usize, DecompressError> {
-        let stored_len = (length & !STORED) as usize;
-        if stored_len > self.block_bytes {
-            return Err(DecompressError::Malformed(
-                "a block is larger than its frame allows".into(),
-            ));
-        }
-        let (block, rest) = self.rest.split_at_checked(stored_len).ok_or_else(cut)?;
-        self.rest = rest;
-        let expected = room.len();
-        let room = &mut room[..expected.min(self.block_bytes)];
-        let len = if length & STORED != 0 {
-            let room = room.get_mut(..block.len()).ok_or(DecompressError::Longer { expected })?;
-            room.copy_from_slice(block);
-            block.len()
-        } else {
-            use lz4_flex::block::DecompressError as Lz4;
-            lz4_flex::block::decompress_into_with_dict(block, room, history).map_err(|error| {
-                match error {
-                    Lz4::OutputTooSmall { .. } => DecompressError::Longer { expected },
-                    other => DecompressError::Malformed(other.to_string()),
-                }
-            })?
-        };
-        match len {
-            // Some decoders take such a block for the end of the frame and what follows for a chunk.
-            0 => Err(DecompressError::Malformed("a block is empty".into())),
-            len => Ok(len),
-        }
-    }
-}
-
-fn cut() -> DecompressError {
-    DecompressError::Malformed("it is cut off".into())
-}
-
-/// Reads a frame with any options that the decoder of the protocol's own client understands.
-fn read_any_frame(stored: &[u8], out: &mut [u8]) -> Result<(), DecompressError> {
-    let malformed = |error: std::io::Error| DecompressError::Malformed(error.to_string());
-    let mut decoder = FrameDecoder::new(stored);
-    let mut filled = 0;
-    while filled < out.len() {
-        match decoder.read(&mut out[filled..]).map_err(malformed)? {
-            0 => return Err(DecompressError::Shorter { expected: out.len(), actual: filled }),
-            read => filled += read,
-        }
-    }
-    // The end mark, and the checksum behind it, are only read when more is asked for.
-    if decoder.read(&mut [0]).map_err(malformed)? != 0 {
-        return Err(DecompressError::Longer { expected: out.len() });
-    }
-    match decoder.get_ref().len() {
-        0 => Ok(()),
-        left => Err(DecompressError::Trailing(left)),
-    }
 }

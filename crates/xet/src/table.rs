@@ -64,7 +64,7 @@ impl ChunkTable {
     fn is_possible(&self, index: u32) -> bool {
         let (stored_start, raw_start) = self.ends_before(index);
         let (stored_end, raw_end) = self.ends_before(index + 1);
-        let raw_len = raw_end.checked_sub(raw_start).unwrap_or(0);
+        let raw_len = raw_end.saturating_sub(raw_start);
         (1..=CHUNK_BYTES_MAX as u32).contains(&raw_len)
             && stored_end > stored_start
             && raw_end <= XORB_RAW_BYTES_MAX as u32
@@ -321,6 +321,9 @@ mod tests {
         }
         assert_eq!(builder.push(&hash(1), 9, 1), Err(TableError::Offsets(512)));
         assert_eq!((builder.len(), builder.raw_bytes()), (512, 1 << 26));
+        let mut builder = TableBuilder::new();
+        builder.push(&hash(1), u32::MAX, 1).unwrap();
+        assert_eq!(builder.push(&hash(1), 1, 1), Err(TableError::Offsets(1)), "the sum wraps");
         let mut builder = TableBuilder::new();
         (0..8192).for_each(|_| builder.push(&hash(1), 9, 1).unwrap());
         assert_eq!(builder.push(&hash(1), 9, 1), Err(TableError::Count(8193)));

@@ -15,7 +15,6 @@ pub(super) fn split(data: &[u8], out: &mut [u8]) {
     let (p2, p3) = rest.split_at_mut(third);
     let (groups, tail) = data.as_chunks::<4>();
     let full = groups.len();
-    // Four loops over whole words, each of which compiles to vector instructions; one loop with four outputs does not.
     let whole = groups.iter().zip(&mut p0[..full]).zip(&mut p1[..full]);
     let whole = whole.zip(&mut p2[..full]).zip(&mut p3[..full]);
     for ((((group, a), b), c), d) in whole {
@@ -43,5 +42,24 @@ pub(super) fn join(planes: &[u8], out: &mut [u8]) {
     let ends = [p0.get(full), p1.get(full), p2.get(full)];
     for (byte, end) in tail.iter_mut().zip(ends) {
         *byte = *end.expect("the planes of the tail have one byte more");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fourth_byte_forms_a_plane() {
+        for len in 0..70_u8 {
+            let data: Vec<u8> = (0..len).collect();
+            let expected: Vec<u8> = (0..4).flat_map(|n| (n..len).step_by(4)).collect();
+            let mut planes = vec![0; data.len()];
+            split(&data, &mut planes);
+            assert_eq!(planes, expected);
+            let mut joined = vec![0; data.len()];
+            join(&planes, &mut joined);
+            assert_eq!(joined, data);
+        }
     }
 }
