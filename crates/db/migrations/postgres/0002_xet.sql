@@ -13,8 +13,11 @@ CREATE TABLE xorb (
     -- When a file first used it; until then its bytes count against its uploader's quota.
     used_at BIGINT,
     created_at BIGINT NOT NULL,
-    condemned_at BIGINT
+    condemned_at BIGINT,
+    -- Since when it may hold chunks that no file has any more.
+    shrunk_at BIGINT
 );
+CREATE INDEX xorb_shrunk ON xorb (shrunk_at) WHERE shrunk_at IS NOT NULL;
 CREATE INDEX xorb_unused ON xorb (uploader_id) WHERE used_at IS NULL;
 CREATE INDEX xorb_state ON xorb (state, condemned_at) WHERE state <> 0;
 -- 40 bytes a chunk: hash, end in the stored bytes, end in the raw bytes. Hashes do not compress.

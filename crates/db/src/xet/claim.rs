@@ -42,7 +42,7 @@ pub async fn claim_link(
 async fn lock_file(tx: &mut Tx, id: i64) -> Result<Option<FileRow>, DbError> {
     let mut sql =
         concat!("SELECT ", file_columns!(), " FROM xet_file f WHERE f.id = $1").to_owned();
-    sql.push_str(dialect::lock_rows(tx));
+    sql.push_str(dialect::share_rows(tx));
     tx.fetch_dynamic(sql, args![id]).await?.first().map(file).transpose()
 }
 

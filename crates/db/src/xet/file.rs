@@ -91,7 +91,7 @@ pub struct NewFile<'a> {
 }
 
 /// Registers a file; its id, and true when it is new. A file that is there keeps its terms, and is kept from being
-/// deleted if it was about to be.
+/// deleted if it was about to be. A transaction with many files registers them in order of hash: others may do the same.
 pub async fn insert_file(
     tx: &mut Tx,
     new: &NewFile<'_>,
@@ -108,13 +108,24 @@ pub async fn insert_file(
             fetch_in(tx, sql, args![id], &keys(new.xorb_ids)).await?;
             return Ok((id, true));
         }
-        let sql = "UPDATE xet_file SET condemned_at = NULL WHERE hash = $1 RETURNING id";
-        if let Some(row) = tx.fetch_optional(sql, args![new.hash]).await? {
-            return Ok((row.int("id")?, false));
+        if let Some(id) = spare_file(tx, &new.hash).await? {
+            return Ok((id, false));
         }
         // It was deleted between the two; on SQLite nobody could.
     }
     Err(DbError::contended("xet_file"))
+}
+
+/// The id of a file that is there, and is no longer condemned.
+async fn spare_file(tx: &mut Tx, hash: &XetHash) -> Result<Option<i64>, DbError> {
+    let sql = "SELECT id, condemned_at FROM xet_file WHERE hash = $1";
+    let Some(row) = tx.fetch_optional(sql, args![*hash]).await? else { return Ok(None) };
+    if row.opt_int("condemned_at")?.is_none() {
+        return row.int("id").map(Some);
+    }
+    let sql = "UPDATE xet_file SET condemned_at = NULL WHERE hash = $1 RETURNING id";
+    let row = tx.fetch_optional(sql, args![*hash]).await?;
+    row.map(|row| row.int("id")).transpose()
 }
 
 /// Records the SHA-256 that the hub has computed of a file's content. [`super::confirm_claims`] does this, too.

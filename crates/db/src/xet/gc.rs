@@ -101,8 +101,13 @@ pub async fn list_deletable_files(
 }
 
 /// Deletes files that were condemned before `before` and that nothing names; returns their ids. Their xorbs stay, but
-/// these files no longer keep them.
-pub async fn delete_files(tx: &mut Tx, before: Timestamp, limit: i64) -> Result<Vec<i64>, DbError> {
+/// these files no longer keep them, and they are noted as perhaps half empty ([`super::list_shrunk_xorbs`]).
+pub async fn delete_files(
+    tx: &mut Tx,
+    before: Timestamp,
+    limit: i64,
+    now: Timestamp,
+) -> Result<Vec<i64>, DbError> {
     let mut sql =
         "SELECT f.id FROM xet_file f WHERE f.condemned_at < $1 ORDER BY f.condemned_at LIMIT $2"
             .to_owned();
@@ -111,6 +116,9 @@ pub async fn delete_files(tx: &mut Tx, before: Timestamp, limit: i64) -> Result<
     // A statement of its own sees what others had committed when the lock was taken.
     let sql = concat!("SELECT f.id FROM xet_file f WHERE f.id IN {keys} AND ", unreferenced!("f"));
     let doomed = ids(&fetch_in(tx, sql, args![], &keys(&locked)).await?)?;
+    let sql = "UPDATE xorb SET shrunk_at = $1 WHERE shrunk_at IS NULL \
+               AND id IN (SELECT e.xorb_id FROM xet_file_xorb e WHERE e.file_id IN {keys})";
+    fetch_in(tx, sql, args![now], &keys(&doomed)).await?;
     for sql in [
         "DELETE FROM xet_file_xorb WHERE file_id IN {keys}",
         "DELETE FROM xet_file WHERE id IN {keys}",
