@@ -33,6 +33,11 @@ pub(crate) fn lock_doomed_rows(conn: &Conn) -> &'static str {
     if conn.is_postgres() { " FOR UPDATE SKIP LOCKED" } else { "" }
 }
 
+/// What keeps the rows a statement returns as they are until the transaction ends; several may hold them so.
+pub(crate) fn share_rows(conn: &Conn) -> &'static str {
+    if conn.is_postgres() { " FOR SHARE" } else { "" }
+}
+
 /// What keeps the rows a statement returns from being deleted until the transaction ends.
 pub(crate) fn hold_rows(conn: &Conn) -> &'static str {
     if conn.is_postgres() { " FOR KEY SHARE" } else { "" }

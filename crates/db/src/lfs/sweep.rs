@@ -3,7 +3,7 @@
 use steelyard_core::{Sha256, Timestamp};
 
 use crate::conn::args;
-use crate::{Conn, DbError, Tx, Value};
+use crate::{Conn, DbError, Tx, Value, dialect};
 
 /// True when neither a link nor a finished upload holds a content. A claim for its SHA-256 leads to a file, not to it.
 macro_rules! unlinked {
@@ -72,6 +72,14 @@ pub async fn delete_condemned(
     sha256: Sha256,
     before: Timestamp,
 ) -> Result<bool, DbError> {
+    let sql = format!(
+        "SELECT 1 AS one FROM lfs_object WHERE sha256 = $1 AND condemned_at < $2{}",
+        dialect::lock_doomed_rows(tx)
+    );
+    if tx.fetch_dynamic(sql, args![sha256, before]).await?.is_empty() {
+        return Ok(false);
+    }
+    // A statement of its own sees the links that were committed before the row was locked.
     let sql =
         concat!("DELETE FROM lfs_object WHERE sha256 = $1 AND condemned_at < $2 AND ", unlinked!());
     Ok(tx.execute(sql, args![sha256, before]).await? > 0)
