@@ -15,6 +15,9 @@
 mod known;
 mod recipe;
 
+#[cfg(test)]
+mod tests;
+
 use std::ops::Range;
 
 use steelyard_core::XetHash;

@@ -33,7 +33,7 @@ pub use shard::{
 };
 pub use table::{ChunkTable, TableBuilder, TableEntry, TableError};
 pub use terms::{Term, Terms, TermsError};
-pub use verify::{FileError, FileFault, VerifiedFile, VerifiedTerm, verify_file};
+pub use verify::{FileCheck, FileError, FileFault, VerifiedFile, VerifiedTerm, verify_file};
 pub use xorb::{
     BuiltXorb, CheckedXorb, ChunkFault, Chunks, Compression, PushError, StreamDecoder, XorbBuilder, XorbError, check_xorb,
     decode_chunks,

@@ -10,6 +10,9 @@
 mod fetch;
 mod read;
 
+#[cfg(test)]
+mod tests;
+
 use std::ops::Range;
 
 use crate::table::ChunkTable;

@@ -4,6 +4,7 @@
 //! must name chunks that exist, have the length they have, and carry the hash that only who knows the chunks' hashes can
 //! compute; and all chunks together must hash to the name of the file.
 
+use std::borrow::Borrow;
 use std::ops::Range;
 
 use steelyard_core::XetHash;
@@ -113,30 +114,87 @@ pub fn verify_file<'a>(
     file: &ShardFile,
     table: impl Fn(&XetHash) -> Option<&'a ChunkTable>,
 ) -> Result<VerifiedFile, FileError> {
-    let refuse = |fault| FileError { file: file.hash, fault };
-    if file.terms.len() != file.range_hashes.len() {
-        let (terms, entries) = (file.terms.len(), file.range_hashes.len());
-        return Err(refuse(FileFault::VerificationCount { terms, entries }));
+    let mut check = FileCheck::new(file)?;
+    while let Some(term) = check.next_term() {
+        let table = table(&term.xorb).ok_or_else(|| check.unknown_xorb())?;
+        check.add(table)?;
     }
-    let mut check = Check {
-        size: 0,
-        terms: Vec::with_capacity(file.terms.len()),
-        first_chunk: None,
-        hasher: FileHasher::new(),
-        hashes: Vec::new(),
-    };
-    for (index, (term, claimed)) in file.terms.iter().zip(&file.range_hashes).enumerate() {
-        let unknown = FileFault::UnknownXorb { term: index, xorb: term.xorb };
-        let table = table(&term.xorb).ok_or_else(|| refuse(unknown))?;
-        check.add(index, term, claimed, table).map_err(refuse)?;
-    }
-    let computed = check.hasher.finish();
-    if computed != file.hash {
-        return Err(refuse(FileFault::FileHash { computed }));
-    }
-    Ok(VerifiedFile { size: check.size, terms: check.terms, first_chunk: check.first_chunk })
+    check.finish()
 }
 
+/// The check of [`verify_file`], one term at a time: only the table of the xorb at hand must be in memory.
+#[derive(Debug)]
+pub struct FileCheck<F = ShardFile> {
+    file: F,
+    check: Check,
+}
+
+impl<F: Borrow<ShardFile>> FileCheck<F> {
+    /// Begins with the first term.
+    pub fn new(file: F) -> Result<Self, FileError> {
+        let ShardFile { hash, terms, range_hashes, .. } = file.borrow();
+        if terms.len() != range_hashes.len() {
+            let (terms, entries) = (terms.len(), range_hashes.len());
+            let fault = FileFault::VerificationCount { terms, entries };
+            return Err(FileError { file: *hash, fault });
+        }
+        let check = Check {
+            size: 0,
+            terms: Vec::with_capacity(terms.len()),
+            first_chunk: None,
+            hasher: FileHasher::new(),
+            hashes: Vec::new(),
+        };
+        Ok(Self { file, check })
+    }
+
+    /// The file, as the shard has it.
+    pub fn file(&self) -> &ShardFile {
+        self.file.borrow()
+    }
+
+    /// The terms that are still to be checked.
+    pub fn open_terms(&self) -> &[ShardTerm] {
+        &self.file().terms[self.check.terms.len()..]
+    }
+
+    /// The term that is to be checked next.
+    pub fn next_term(&self) -> Option<&ShardTerm> {
+        self.open_terms().first()
+    }
+
+    /// Checks the next term against the table of its xorb. After the last term there is nothing to check.
+    pub fn add(&mut self, table: &ChunkTable) -> Result<(), FileError> {
+        let index = self.check.terms.len();
+        let file = self.file.borrow();
+        let (Some(term), Some(claimed)) = (file.terms.get(index), file.range_hashes.get(index))
+        else {
+            return Ok(());
+        };
+        let added = self.check.add(index, term, claimed, table);
+        added.map_err(|fault| FileError { file: file.hash, fault })
+    }
+
+    /// What is wrong when the next term's xorb does not exist.
+    pub fn unknown_xorb(&self) -> FileError {
+        let term = self.check.terms.len();
+        let xorb = self.next_term().map_or(XetHash::ZERO, |term| term.xorb);
+        FileError { file: self.file().hash, fault: FileFault::UnknownXorb { term, xorb } }
+    }
+
+    /// Checks that all terms together give the file; all of them must have been added.
+    pub fn finish(self) -> Result<VerifiedFile, FileError> {
+        let Self { file, check } = self;
+        let file = file.borrow();
+        let computed = check.hasher.finish();
+        if computed != file.hash || check.terms.len() != file.terms.len() {
+            return Err(FileError { file: file.hash, fault: FileFault::FileHash { computed } });
+        }
+        Ok(VerifiedFile { size: check.size, terms: check.terms, first_chunk: check.first_chunk })
+    }
+}
+
+#[derive(Debug)]
 struct Check {
     size: u64,
     terms: Vec<VerifiedTerm>,
