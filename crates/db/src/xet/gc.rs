@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use steelyard_core::Timestamp;
 
 use super::file::{FileRow, file, file_columns};
-use super::xorb::{XorbRow, xorb, xorb_columns};
+use super::xorb::{XorbRow, lock_xorbs, xorb, xorb_columns};
 use crate::batch::{fetch_in, keys};
 use crate::conn::args;
 use crate::{Conn, DbError, Row, Tx, dialect};
@@ -108,11 +108,17 @@ pub async fn delete_files(
     limit: i64,
     now: Timestamp,
 ) -> Result<Vec<i64>, DbError> {
+    let sql =
+        "SELECT f.id FROM xet_file f WHERE f.condemned_at < $1 ORDER BY f.condemned_at LIMIT $2";
+    let candidates = ids(&tx.fetch_all(sql, args![before, limit]).await?)?;
+    // Their xorbs first, as whoever registers a file does.
+    let sql = "SELECT DISTINCT xorb_id AS id FROM xet_file_xorb WHERE file_id IN {keys}";
+    let xorb_ids = ids(&fetch_in(tx, sql, args![], &keys(&candidates)).await?)?;
+    lock_xorbs(tx, &xorb_ids).await?;
     let mut sql =
-        "SELECT f.id FROM xet_file f WHERE f.condemned_at < $1 ORDER BY f.condemned_at LIMIT $2"
-            .to_owned();
+        "SELECT f.id FROM xet_file f WHERE f.condemned_at < $1 AND f.id IN {keys}".to_owned();
     sql.push_str(dialect::lock_doomed_rows(tx));
-    let locked = ids(&tx.fetch_dynamic(sql, args![before, limit]).await?)?;
+    let locked = ids(&fetch_in(tx, &sql, args![before], &keys(&candidates)).await?)?;
     // A statement of its own sees what others had committed when the lock was taken.
     let sql = concat!("SELECT f.id FROM xet_file f WHERE f.id IN {keys} AND ", unreferenced!("f"));
     let doomed = ids(&fetch_in(tx, sql, args![], &keys(&locked)).await?)?;

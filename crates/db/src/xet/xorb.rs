@@ -10,7 +10,7 @@ use crate::conn::args;
 use crate::{Conn, DbError, Row, Tx, Value, dialect};
 
 /// Where a xorb stands between use and deletion.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum XorbState {
     /// In use, or free to be used.
     Live,

@@ -12,3 +12,4 @@ mod refs;
 mod repos;
 mod schema;
 mod transactions;
+mod xet;

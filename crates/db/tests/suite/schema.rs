@@ -2,10 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use steelyard_db::{Db, PoolSizes};
+use steelyard_core::XetHash;
+use steelyard_db::lfs::{self, Home};
+use steelyard_db::xet::{self, ClaimOutcome, NewFile};
+use steelyard_db::{Db, DbError, PoolSizes, repo};
 use steelyard_testkit::Postgres;
 
-use crate::base::{Base, db_suite};
+use crate::base::{Base, at, db_suite, sha256};
 
 db_suite!(migrating_again_changes_nothing);
 
@@ -114,4 +117,98 @@ async fn an_empty_file_is_behind() {
     let (known, applied) = db.schema_versions().await.unwrap();
     assert!(known >= 1);
     assert_eq!(applied, None);
+}
+
+/// A database of version 1 with rows of that time; the rest is up to this program.
+async fn put_version_1(db: &Db, newest: &Db) {
+    db.schema_versions().await.unwrap();
+    let sql = "SELECT description, checksum FROM _sqlx_migrations WHERE version = 1";
+    let row = newest.read().await.unwrap().fetch_one(sql, Vec::new()).await.unwrap();
+    let (description, checksum) =
+        (row.text("description").unwrap(), row.bytes("checksum").unwrap());
+    let mut tx = db.write().await.unwrap();
+    tx.execute(
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+         VALUES (1, $1, $2, $3, 0)",
+        vec![description.into(), true.into(), checksum.into()],
+    )
+    .await
+    .unwrap();
+    for sql in [
+        "INSERT INTO account (public_id, kind, name, name_folded, full_name, is_admin, default_visibility, created_at) \
+         VALUES ('a', 'user', 'u', 'u', 'U', FALSE, 'public', 1)",
+        "INSERT INTO repo (public_id, kind, owner_id, name, name_folded, creator_id, visibility, gated, disabled, \
+         created_at, last_modified, next_discussion, settings, facts) \
+         SELECT 'r', 'model', id, 'r', 'r', id, 'public', '', FALSE, 1, 1, 1, '{}', '{}' FROM account",
+    ] {
+        tx.execute(sql, Vec::new()).await.unwrap();
+    }
+    for n in [1, 2] {
+        let object = "INSERT INTO lfs_object (sha256, size_bytes, created_at) VALUES ($1, $2, 7)";
+        tx.execute(object, vec![sha256(n).into(), i64::from(n).into()]).await.unwrap();
+        let link = "INSERT INTO lfs_link (repo_id, sha256, public_id, filename, ref_name, linked_at) \
+                    SELECT id, $1, $2, 'a/b', 'refs/heads/main', 8 FROM repo";
+        tx.execute(link, vec![sha256(n).into(), format!("link-{n}").into()]).await.unwrap();
+    }
+    let upload = "INSERT INTO lfs_upload (id, repo_id, user_id, sha256, size_bytes, created_at, expires_at) \
+                  SELECT 'up', id, owner_id, $1, 5, 1, 9 FROM repo";
+    tx.execute(upload, vec![sha256(3).into()]).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+/// Large files of a database of version 1 are there after the migration, and work as new ones do.
+async fn check_migrated(db: &Db) {
+    db.migrate().await.unwrap();
+    let mut tx = db.write().await.unwrap();
+    let repo = repo::list_all_repos(&mut tx, 0, 9).await.unwrap().remove(0).id;
+    let links = lfs::list_links(&mut tx, repo, "", 9).await.unwrap();
+    let seen: Vec<_> = links
+        .iter()
+        .map(|link| (&*link.public_id, link.sha256, link.size_bytes, link.home))
+        .collect();
+    let expected = [("link-1", sha256(1), 1, Home::Raw), ("link-2", sha256(2), 2, Home::Raw)];
+    assert_eq!(seen, expected);
+    assert_eq!(links[0].filename.as_deref(), Some("a/b"));
+    assert_eq!(links[0].ref_name.as_deref(), Some("refs/heads/main"));
+    assert_eq!(links[0].linked_at.millis(), 8);
+    let content = lfs::find_content(&mut tx, sha256(1)).await.unwrap().unwrap();
+    assert!(content.has_raw && content.xet.is_none() && content.raw_retired_at.is_none());
+    let upload = lfs::find_upload(&mut tx, "up").await.unwrap().unwrap();
+    assert_eq!((upload.size_bytes, upload.xet_file_id), (5, None));
+    let file =
+        NewFile { hash: XetHash::ZERO, size_bytes: 9, n_terms: 0, terms: &[], xorb_ids: &[] };
+    let (file, _) = xet::insert_file(&mut tx, &file, at(1)).await.unwrap();
+    let claimed = xet::claim_link(&mut tx, repo, sha256(9), "claim", file, at(1)).await.unwrap();
+    assert_eq!(claimed, ClaimOutcome::Linked, "a claim needs no content");
+    tx.commit().await.unwrap();
+    let mut tx = db.write().await.unwrap();
+    let twice = "INSERT INTO lfs_link (repo_id, sha256, public_id, linked_at) SELECT repo_id, $1, public_id, 1 FROM lfs_link";
+    let result = tx.execute(twice, vec![sha256(8).into()]).await;
+    assert!(matches!(result, Err(DbError::Conflict { .. })), "public ids stay unique: {result:?}");
+}
+
+#[tokio::test]
+async fn an_older_file_is_migrated_with_its_rows() {
+    let newest = Base::sqlite().await;
+    let directory = tempfile::tempdir().unwrap();
+    let db = Db::open_sqlite(&directory.path().join("db"), PoolSizes::default()).await.unwrap();
+    let mut tx = db.write().await.unwrap();
+    tx.execute(include_str!("../../migrations/sqlite/0001_init.sql"), Vec::new()).await.unwrap();
+    tx.commit().await.unwrap();
+    put_version_1(&db, &newest.db).await;
+    check_migrated(&db).await;
+    assert_eq!(tables(&db).await, tables(&newest.db).await);
+    assert_eq!(indexes(&db).await, indexes(&newest.db).await);
+}
+
+#[tokio::test]
+async fn an_older_server_is_migrated_with_its_rows() {
+    let Some(newest) = Base::postgres().await else { return };
+    let database = Postgres::from_env().unwrap().fresh_database().unwrap();
+    database.psql(include_str!("../../migrations/postgres/0001_init.sql")).unwrap();
+    let db = Db::open_postgres(database.url(), PoolSizes::default()).await.unwrap();
+    put_version_1(&db, &newest.db).await;
+    check_migrated(&db).await;
+    assert_eq!(tables(&db).await, tables(&newest.db).await);
+    assert_eq!(indexes(&db).await, indexes(&newest.db).await);
 }

@@ -1,0 +1,210 @@
+//! Claims: made, settled, and what they never do.
+
+use steelyard_db::lfs::{self, Home, UploadRow};
+use steelyard_db::xet::{self, ClaimOutcome, Confirmed};
+
+use super::{claim, file, hash, link, user_and_repo, xorb};
+use crate::base::{Base, at, db_suite, sha256};
+
+db_suite!(
+    the_first_claim_stands,
+    a_claim_on_a_known_file_is_a_link_or_a_lie,
+    a_claim_beside_a_stored_content,
+    claims_are_settled_together,
+    a_wrong_claim_gives_way,
+    a_grant_holds_a_claim,
+    unverified_files_are_listed,
+);
+
+async fn home(base: &Base, repo: i64, n: u8) -> Option<Home> {
+    let link = lfs::find_link(&mut base.read().await, repo, sha256(n)).await.unwrap();
+    link.map(|link| link.home)
+}
+
+async fn confirm(base: &Base, file: i64, n: u8) -> Confirmed {
+    let mut tx = base.write().await;
+    let settled = xet::confirm_claims(&mut tx, file, sha256(n), at(500)).await.unwrap();
+    tx.commit().await.unwrap();
+    settled
+}
+
+async fn the_first_claim_stands(base: Base) {
+    let (_, repo) = user_and_repo(&base, "u").await;
+    let (_, other) = user_and_repo(&base, "v").await;
+    let (one, two) = (file(&base, 1, &[]).await, file(&base, 2, &[]).await);
+    assert_eq!(claim(&base, repo, 5, one, "a").await, ClaimOutcome::Linked);
+    assert_eq!(claim(&base, repo, 5, one, "b").await, ClaimOutcome::Same);
+    assert_eq!(claim(&base, repo, 5, two, "c").await, ClaimOutcome::Other);
+    assert_eq!(claim(&base, other, 5, two, "d").await, ClaimOutcome::Linked, "another repository");
+    assert_eq!(claim(&base, repo, 6, one, "e").await, ClaimOutcome::Linked, "another SHA-256");
+    let mut conn = base.read().await;
+    let found = lfs::find_link(&mut conn, repo, sha256(5)).await.unwrap().unwrap();
+    assert_eq!((&*found.public_id, found.size_bytes, found.linked_at), ("a", 1000, at(300)));
+    assert_eq!(found.home, Home::Claimed { file_id: one, hash: hash(1) });
+    assert!(found.is_served());
+    assert!(lfs::find_object(&mut conn, sha256(5)).await.unwrap().is_none(), "nobody has checked");
+    let hashes = lfs::xet_hashes(&mut conn, repo, &[sha256(5), sha256(7)]).await.unwrap();
+    assert_eq!(hashes.into_iter().collect::<Vec<_>>(), [(sha256(5), hash(1))]);
+    drop(conn);
+    let mut tx = base.write().await;
+    assert!(xet::claim_link(&mut tx, repo, sha256(9), "x", 999, at(1)).await.is_err(), "no file");
+}
+
+async fn a_claim_on_a_known_file_is_a_link_or_a_lie(base: Base) {
+    let (_, repo) = user_and_repo(&base, "u").await;
+    let one = file(&base, 1, &[]).await;
+    assert_eq!(confirm(&base, one, 5).await, Confirmed::default());
+    assert!(lfs::find_object(&mut base.read().await, sha256(5)).await.unwrap().is_none());
+    assert_eq!(claim(&base, repo, 6, one, "lie").await, ClaimOutcome::Other);
+    assert_eq!(home(&base, repo, 6).await, None);
+    assert_eq!(claim(&base, repo, 5, one, "a").await, ClaimOutcome::Linked);
+    assert_eq!(home(&base, repo, 5).await, Some(Home::Xet { file_id: one, hash: hash(1) }));
+    assert_eq!(lfs::find_object(&mut base.read().await, sha256(5)).await.unwrap(), Some(1000));
+    assert_eq!(claim(&base, repo, 5, one, "b").await, ClaimOutcome::Same);
+}
+
+async fn a_claim_beside_a_stored_content(base: Base) {
+    let (_, repo) = user_and_repo(&base, "u").await;
+    let (one, two) = (file(&base, 1, &[]).await, file(&base, 2, &[]).await);
+    link(&base, repo, 1, one).await;
+    assert_eq!(claim(&base, repo, 1, two, "a").await, ClaimOutcome::Other);
+    let mut tx = base.write().await;
+    lfs::ensure_object(&mut tx, sha256(2), 2000, at(1)).await.unwrap();
+    lfs::ensure_link(&mut tx, repo, sha256(2), "raw", at(1)).await.unwrap();
+    tx.commit().await.unwrap();
+    let three = file(&base, 3, &[]).await;
+    assert_eq!(claim(&base, repo, 2, three, "b").await, ClaimOutcome::Other, "another size");
+    assert_eq!(claim(&base, repo, 2, two, "c").await, ClaimOutcome::Same);
+    assert_eq!(home(&base, repo, 2).await, Some(Home::Raw), "what is verified stays");
+}
+
+async fn claims_are_settled_together(base: Base) {
+    let (_, right) = user_and_repo(&base, "u").await;
+    let (_, wrong) = user_and_repo(&base, "v").await;
+    let (_, copy) = user_and_repo(&base, "w").await;
+    let one = file(&base, 1, &[]).await;
+    claim(&base, right, 5, one, "12345678-right").await;
+    claim(&base, wrong, 6, one, "12345678-wrong").await;
+    let mut tx = base.write().await;
+    lfs::share_links(&mut tx, right, copy, "XXXXXXXX", at(1)).await.unwrap();
+    lfs::share_links(&mut tx, wrong, copy, "YYYYYYYY", at(1)).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(home(&base, copy, 5).await, Some(Home::Claimed { file_id: one, hash: hash(1) }));
+    assert_eq!(confirm(&base, one, 5).await, Confirmed { confirmed: 2, quarantined: 2 });
+    assert_eq!(confirm(&base, one, 5).await, Confirmed::default(), "once");
+    for (repo, n, expected) in [
+        (right, 5, Home::Xet { file_id: one, hash: hash(1) }),
+        (copy, 5, Home::Xet { file_id: one, hash: hash(1) }),
+        (wrong, 6, Home::Quarantined),
+        (copy, 6, Home::Quarantined),
+    ] {
+        assert_eq!(home(&base, repo, n).await, Some(expected));
+    }
+    let mut conn = base.read().await;
+    let content = lfs::find_content(&mut conn, sha256(5)).await.unwrap().unwrap();
+    assert_eq!((content.size_bytes, content.has_raw), (1000, false));
+    assert_eq!(content.xet, Some((one, hash(1))));
+    assert!(lfs::find_content(&mut conn, sha256(6)).await.unwrap().is_none());
+    // What is quarantined is shown, and takes no room.
+    let links = lfs::list_links(&mut conn, copy, "", 10).await.unwrap();
+    let served: Vec<_> = links.iter().map(|link| (&*link.public_id, link.is_served())).collect();
+    assert_eq!(served, [("XXXXXXXX-right", true), ("YYYYYYYY-wrong", false)]);
+    assert_eq!(lfs::sum_linked_bytes(&mut conn, copy).await.unwrap(), 1000);
+    assert_eq!(lfs::sum_linked_bytes(&mut conn, wrong).await.unwrap(), 0);
+    drop(conn);
+    let mut tx = base.write().await;
+    lfs::share_links(&mut tx, wrong, right, "ZZZZZZZZ", at(1)).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(home(&base, right, 6).await, Some(Home::Quarantined), "a copy is no way around it");
+    assert_eq!(confirm(&base, 999, 5).await, Confirmed::default(), "no such file");
+}
+
+async fn a_wrong_claim_gives_way(base: Base) {
+    let (_, repo) = user_and_repo(&base, "u").await;
+    let (lie, truth) = (file(&base, 1, &[]).await, file(&base, 2, &[]).await);
+    claim(&base, repo, 5, lie, "a").await;
+    confirm(&base, lie, 6).await;
+    assert_eq!(claim(&base, repo, 5, lie, "b").await, ClaimOutcome::Other);
+    assert_eq!(claim(&base, repo, 5, truth, "c").await, ClaimOutcome::Linked);
+    assert_eq!(home(&base, repo, 5).await, Some(Home::Claimed { file_id: truth, hash: hash(2) }));
+    // A content that arrives in full ends every claim of the repository for it, and every quarantine.
+    claim(&base, repo, 7, file(&base, 3, &[]).await, "d").await;
+    for n in [5, 7] {
+        let mut tx = base.write().await;
+        lfs::ensure_object(&mut tx, sha256(n), 123, at(1)).await.unwrap();
+        lfs::ensure_link(&mut tx, repo, sha256(n), "unused", at(1)).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(home(&base, repo, n).await, Some(Home::Raw));
+    }
+    let mut conn = base.read().await;
+    let link = lfs::find_link(&mut conn, repo, sha256(5)).await.unwrap().unwrap();
+    assert_eq!((&*link.public_id, link.size_bytes), ("a", 123), "the link keeps its name");
+}
+
+async fn a_grant_holds_a_claim(base: Base) {
+    let (user, repo) = user_and_repo(&base, "u").await;
+    let one = file(&base, 1, &[]).await;
+    let grant = |id: &str, n, expires| UploadRow {
+        id: id.to_owned(),
+        repo_id: repo,
+        user_id: user,
+        sha256: sha256(n),
+        size_bytes: 1000,
+        part_size_bytes: None,
+        expires_at: at(expires),
+        finished_at: None,
+        xet_file_id: Some(one),
+    };
+    let mut tx = base.write().await;
+    for (id, n, expires) in [("right", 5, 50), ("again", 5, 90), ("wrong", 6, 60)] {
+        lfs::create_finished_upload(&mut tx, &grant(id, n, expires), at(10)).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    let mut conn = base.read().await;
+    let row = lfs::find_upload(&mut conn, "right").await.unwrap().unwrap();
+    assert_eq!((row.finished_at, row.expires_at), (Some(at(10)), at(90)), "prolonged");
+    assert_eq!((row.xet_file_id, row.size_bytes, row.user_id), (Some(one), 1000, user));
+    assert!(!lfs::upload_exists(&mut conn, "again").await.unwrap());
+    assert_eq!(lfs::list_uploads(&mut conn, repo, sha256(6)).await.unwrap().len(), 1);
+    drop(conn);
+    assert_eq!(confirm(&base, one, 5).await, Confirmed::default());
+    let mut conn = base.read().await;
+    assert!(!lfs::upload_exists(&mut conn, "wrong").await.unwrap(), "it leads nowhere");
+    let content = lfs::find_content(&mut conn, sha256(5)).await.unwrap().unwrap();
+    assert_eq!(content.xet, Some((one, hash(1))), "the commit finds it");
+}
+
+async fn unverified_files_are_listed(base: Base) {
+    let (user, repo) = user_and_repo(&base, "u").await;
+    let x = xorb(&base, 1).await;
+    let mut files = Vec::new();
+    for n in 1..=6 {
+        files.push(file(&base, n, &[x]).await);
+    }
+    for n in [3, 1, 5] {
+        claim(&base, repo, n, files[usize::from(n) - 1], &format!("c{n}")).await;
+    }
+    claim(&base, repo, 99, files[0], "twice").await;
+    let mut tx = base.write().await;
+    let grant = UploadRow {
+        id: "grant".to_owned(),
+        repo_id: repo,
+        user_id: user,
+        sha256: sha256(4),
+        size_bytes: 4000,
+        part_size_bytes: None,
+        expires_at: at(9),
+        finished_at: None,
+        xet_file_id: Some(files[3]),
+    };
+    lfs::create_finished_upload(&mut tx, &grant, at(1)).await.unwrap();
+    tx.commit().await.unwrap();
+    confirm(&base, files[4], 5).await;
+    let list = async |after, limit| {
+        let rows = xet::list_unverified_files(&mut base.read().await, after, limit).await.unwrap();
+        rows.into_iter().map(|row| row.id).collect::<Vec<_>>()
+    };
+    assert_eq!(list(0, 10).await, [files[0], files[2], files[3]]);
+    assert_eq!(list(files[0], 1).await, [files[2]]);
+    assert_eq!(list(files[3], 9).await, Vec::<i64>::new());
+}
