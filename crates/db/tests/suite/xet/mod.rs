@@ -1,12 +1,14 @@
 //! Xorbs, files, claims, and how they go.
 
 mod claims;
+mod compact;
 mod dedup;
 mod files;
 mod fsck;
 mod gc;
 mod races;
 mod readers;
+mod report;
 mod storage;
 mod xorbs;
 
