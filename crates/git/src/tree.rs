@@ -125,7 +125,7 @@ impl TreeEntry {
     }
 }
 
-/// Longest name in a folder that [`Tree::leaves_no_room`].
+/// Longest name in a folder that [`Tree::leaves_little_room`].
 const PLAIN_NAME_BYTES_MAX: usize = 32;
 
 /// A folder: the bytes of its object and where each entry starts.
@@ -183,13 +183,22 @@ impl Tree {
         self.starts.is_empty()
     }
 
-    /// True when nobody can have hidden a block of a SHA-1 collision attack in it.
+    /// True when a folder that the hub builds itself may be hashed without a search for the marks of a SHA-1 collision
+    /// attack.
     ///
-    /// Such an attack needs two folders that differ in most words of some blocks of 64 bytes. With names of at most
-    /// [`PLAIN_NAME_BYTES_MAX`] bytes, every such block holds parts of ids of objects; both folders would have to name
-    /// objects that exist, whose ids differ in just the bits that the attack dictates, and finding those is as hard as
-    /// finding any collision by chance. The id of a submodule is free, so a folder with one does not qualify.
-    pub(crate) fn leaves_no_room(&self) -> bool {
+    /// What makes that safe is not the folder. A collision does harm only if both halves of it come in, and one that
+    /// comes from outside, whatever kind of object it is, is searched for the marks that each half bears: by git, or
+    /// by [`crate::hash_object`]. What the hub builds is compared with what has its id already. So two folders built
+    /// here cannot take each other's place either.
+    ///
+    /// What this asks for only keeps attackers from making one half here, which other people's git would refuse to
+    /// fetch. With names of at most [`PLAIN_NAME_BYTES_MAX`] bytes, of any 64 bytes at least 20 belong to ids of
+    /// objects (at least 8 in the first block of the hash, where the header is), and 7 or more of them in a row. None
+    /// of the 32 kinds of attack that the search knows leaves so many bytes in a row alike in both halves. Their
+    /// values must come from ids of objects that exist, which nobody can choose but by trying. That is no proof: the
+    /// other half may be of another kind, or hold its ids elsewhere, and some bits of an id can be had by trying. The
+    /// id of a submodule can be chosen freely, so a folder with one does not qualify.
+    pub(crate) fn leaves_little_room(&self) -> bool {
         const ENTRY_BYTES_MAX: usize = "100644 ".len() + PLAIN_NAME_BYTES_MAX + 1 + Oid::LEN;
         let bytes = self.data.as_ref();
         let ends = self.starts.iter().skip(1).map(|start| *start as usize).chain([bytes.len()]);
@@ -464,9 +473,9 @@ mod tests {
             };
             Tree::from_entries(vec![TreeEntry { mode, name, oid: EMPTY_TREE }, plain]).unwrap()
         };
-        assert!(tree(EntryMode::File, &[b'a'; 32]).leaves_no_room());
-        assert!(tree(EntryMode::Tree, b"folder").leaves_no_room());
-        assert!(!tree(EntryMode::File, &[b'a'; 33]).leaves_no_room());
-        assert!(!tree(EntryMode::Gitlink, b"a").leaves_no_room());
+        assert!(tree(EntryMode::File, &[b'a'; 32]).leaves_little_room());
+        assert!(tree(EntryMode::Tree, b"folder").leaves_little_room());
+        assert!(!tree(EntryMode::File, &[b'a'; 33]).leaves_little_room());
+        assert!(!tree(EntryMode::Gitlink, b"a").leaves_little_room());
     }
 }

@@ -200,3 +200,31 @@ fn a_folder_that_comes_back_never_rests_on_itself() {
         assert_eq!(oracle.text(&["rev-list", "--count", &commit.to_string()]), "31");
     }
 }
+
+#[test]
+fn a_large_folder_never_takes_the_id_of_something_else() {
+    let names = |n: usize| put(&format!("file-{n:05}.txt"), 0);
+    let ops: Vec<TreeOp> = (0..2000).map(names).collect();
+    let mut repo = Repo::default();
+    let commit = repo.commit(&[], &ops, 1);
+    let oid = repo.tree_of(&commit);
+    // Made again it is what it was, from scratch and as a change of another.
+    assert_eq!(apply_ops(&repo.set, None, &ops, &mut PackBuilder::new()).unwrap(), oid);
+    let other = repo.commit(&[commit], &[put("z", 1)], 2);
+    let delete = TreeOp::DeleteFile(RepoPath::parse("z").unwrap());
+    let base = Some(repo.tree_of(&other));
+    assert_eq!(apply_ops(&repo.set, base, &[delete], &mut PackBuilder::new()).unwrap(), oid);
+    let twice: Vec<TreeOp> = ["a", "b"]
+        .iter()
+        .flat_map(|folder| (0..2000).map(move |n| put(&format!("{folder}/file-{n:05}.txt"), 0)))
+        .collect();
+    let root = apply_ops(&repo.set, None, &twice, &mut PackBuilder::new()).unwrap();
+    assert_ne!(root, oid);
+
+    let mut builder = PackBuilder::new();
+    builder.add_hashed(oid, ObjectKind::Tree, b"as if somebody had found another").unwrap();
+    let mut forged = Repo::default();
+    forged.push(builder.finish().unwrap());
+    let refused = apply_ops(&forged.set, None, &ops, &mut PackBuilder::new());
+    assert!(matches!(refused, Err(EditError::Git(GitError::Collision))), "{refused:?}");
+}

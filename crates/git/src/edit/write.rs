@@ -87,11 +87,14 @@ impl Merged {
         builder: &mut PackBuilder,
     ) -> Result<Oid, GitError> {
         let data = self.tree.data().clone();
-        let oid = if data.len() >= PLAIN_HASH_BYTES_MIN && self.tree.leaves_no_room() {
-            hash_built_tree(&data)
-        } else {
-            hash_object(ObjectKind::Tree, &data)?
+        let is_plain = data.len() >= PLAIN_HASH_BYTES_MIN && self.tree.leaves_little_room();
+        let oid = match is_plain {
+            true => hash_built_tree(&data),
+            false => hash_object(ObjectKind::Tree, &data)?,
         };
+        if is_plain {
+            self.check_twin(&oid, source, builder)?;
+        }
         if builder.contains(&oid) {
             return Ok(oid);
         }
@@ -101,6 +104,25 @@ impl Merged {
         }
         source.offer_tree(&oid, self.tree);
         Ok(oid)
+    }
+
+    /// Makes sure that what has this id already is the same folder. See [`Tree::leaves_little_room`] for why this is
+    /// enough for an id from plain SHA-1.
+    fn check_twin(
+        &self,
+        oid: &Oid,
+        source: &dyn ObjectSource,
+        builder: &PackBuilder,
+    ) -> Result<(), GitError> {
+        let data = self.tree.data();
+        if builder.contains(oid) {
+            hash_object(ObjectKind::Tree, data)?;
+        } else if let Some(twin) = source.read(oid)?
+            && (twin.kind != ObjectKind::Tree || twin.data != *data)
+        {
+            return Err(GitError::Collision);
+        }
+        Ok(())
     }
 
     /// A delta that is clearly smaller than the whole, and its base.
