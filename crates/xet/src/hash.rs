@@ -26,9 +26,9 @@ const DEDUP_MODULUS: u64 = 1024;
 /// Groups have this many members on average.
 const BRANCHING: u64 = 4;
 /// A group does not end before it has this many members, unless its level does.
-const GROUP_MIN: usize = 3;
+pub(crate) const GROUP_MIN: usize = 3;
 /// A group ends here at the latest.
-const GROUP_MAX: usize = 2 * BRANCHING as usize + 1;
+pub(crate) const GROUP_MAX: usize = 2 * BRANCHING as usize + 1;
 /// The longest text of one member: 64 digits, `" : "`, a number of up to 20 digits, a line feed.
 const MEMBER_TEXT_MAX: usize = 64 + 3 + 20 + 1;
 
@@ -100,6 +100,11 @@ fn tree_of(chunks: &[(XetHash, u64)]) -> Tree {
     tree
 }
 
+/// True for the hashes with which a group ends if it is long enough.
+pub(crate) fn may_end_group(hash: &XetHash) -> bool {
+    last_word(hash).is_multiple_of(BRANCHING)
+}
+
 /// The last of the hash's four little-endian words, by which groups end and chunks are eligible.
 fn last_word(hash: &XetHash) -> u64 {
     let word = hash.as_bytes().last_chunk().expect("a hash has 32 bytes");
@@ -132,7 +137,7 @@ impl Tree {
             let level = &mut self.levels[depth];
             level.open.push(node);
             let size = level.open.len();
-            let ends_here = size >= GROUP_MIN && last_word(&node.0).is_multiple_of(BRANCHING);
+            let ends_here = size >= GROUP_MIN && may_end_group(&node.0);
             if !ends_here && size < GROUP_MAX {
                 return;
             }
@@ -174,7 +179,7 @@ impl Level {
 }
 
 /// Hash and length of a group of at most [`GROUP_MAX`] members: `"{hash} : {length}\n"` for each.
-fn group_hash(members: &[(XetHash, u64)]) -> (XetHash, u64) {
+pub(crate) fn group_hash(members: &[(XetHash, u64)]) -> (XetHash, u64) {
     let mut text = GroupText { bytes: [0; GROUP_MAX * MEMBER_TEXT_MAX], len: 0 };
     let mut total = 0_u64;
     for (hash, len) in members {

@@ -15,9 +15,11 @@ pub mod dedup;
 pub mod hash;
 pub mod plan;
 pub mod shard;
+pub mod subtree;
 pub mod table;
 pub mod terms;
 pub mod verify;
+pub mod windows;
 pub mod xorb;
 
 pub use chunker::Chunker;
