@@ -39,11 +39,12 @@ CREATE TABLE xet_file (
     hash BYTEA NOT NULL UNIQUE,
     size_bytes BIGINT NOT NULL,
     n_terms BIGINT NOT NULL,
-    terms BYTEA NOT NULL,
     -- SHA-256 of the content, once computed here.
     sha256 BYTEA,
     created_at BIGINT NOT NULL,
-    condemned_at BIGINT
+    condemned_at BIGINT,
+    -- 28 bytes each. Last, because SQLite reads its way through a long value to what comes after it.
+    terms BYTEA NOT NULL
 );
 CREATE INDEX xet_file_condemned ON xet_file (condemned_at) WHERE condemned_at IS NOT NULL;
 CREATE TABLE xet_file_xorb (
@@ -51,7 +52,7 @@ CREATE TABLE xet_file_xorb (
     xorb_id BIGINT NOT NULL REFERENCES xorb (id),
     PRIMARY KEY (file_id, xorb_id)
 );
-CREATE INDEX xet_file_xorb_xorb ON xet_file_xorb (xorb_id);
+CREATE INDEX xet_file_xorb_xorb ON xet_file_xorb (xorb_id, file_id);
 -- Chunks by which known content is found again: the first of each file, and one in 1024.
 CREATE TABLE xet_dedup (
     chunk BYTEA PRIMARY KEY,
@@ -75,4 +76,6 @@ ALTER TABLE lfs_link DROP CONSTRAINT lfs_link_sha256_fkey;
 ALTER TABLE lfs_link ADD COLUMN claimed_file_id BIGINT REFERENCES xet_file (id);
 -- The claim was wrong: never served.
 ALTER TABLE lfs_link ADD COLUMN quarantined_at BIGINT;
+DROP INDEX lfs_link_sha256;
+CREATE INDEX lfs_link_sha256 ON lfs_link (sha256, repo_id);
 CREATE INDEX lfs_link_claimed ON lfs_link (claimed_file_id, repo_id) WHERE claimed_file_id IS NOT NULL;

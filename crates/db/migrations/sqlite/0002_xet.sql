@@ -38,11 +38,12 @@ CREATE TABLE xet_file (
     hash BLOB NOT NULL UNIQUE,
     size_bytes INTEGER NOT NULL,
     n_terms INTEGER NOT NULL,
-    terms BLOB NOT NULL,
     -- SHA-256 of the content, once computed here.
     sha256 BLOB,
     created_at INTEGER NOT NULL,
-    condemned_at INTEGER
+    condemned_at INTEGER,
+    -- 28 bytes each. Last, because SQLite reads its way through a long value to what comes after it.
+    terms BLOB NOT NULL
 );
 CREATE INDEX xet_file_condemned ON xet_file (condemned_at) WHERE condemned_at IS NOT NULL;
 CREATE TABLE xet_file_xorb (
@@ -50,7 +51,7 @@ CREATE TABLE xet_file_xorb (
     xorb_id INTEGER NOT NULL REFERENCES xorb (id),
     PRIMARY KEY (file_id, xorb_id)
 );
-CREATE INDEX xet_file_xorb_xorb ON xet_file_xorb (xorb_id);
+CREATE INDEX xet_file_xorb_xorb ON xet_file_xorb (xorb_id, file_id);
 -- Chunks by which known content is found again: the first of each file, and one in 1024.
 CREATE TABLE xet_dedup (
     chunk BLOB PRIMARY KEY,
@@ -86,5 +87,5 @@ INSERT INTO lfs_link_2 (repo_id, sha256, public_id, filename, ref_name, linked_a
     SELECT repo_id, sha256, public_id, filename, ref_name, linked_at FROM lfs_link;
 DROP TABLE lfs_link;
 ALTER TABLE lfs_link_2 RENAME TO lfs_link;
-CREATE INDEX lfs_link_sha256 ON lfs_link (sha256);
+CREATE INDEX lfs_link_sha256 ON lfs_link (sha256, repo_id);
 CREATE INDEX lfs_link_claimed ON lfs_link (claimed_file_id, repo_id) WHERE claimed_file_id IS NOT NULL;

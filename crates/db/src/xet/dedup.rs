@@ -2,7 +2,7 @@
 
 use steelyard_core::XetHash;
 
-use super::{Reader, readable};
+use super::{Reader, newest_files, readable_file};
 use crate::batch::{fetch_in, insert_rows, keys};
 use crate::conn::args;
 use crate::{Conn, DbError, Tx, Value};
@@ -36,7 +36,8 @@ pub async fn find_dedup(
         .collect()
 }
 
-/// Ids of files that use the xorb and that the reader can read in some repository; the newest first.
+/// Ids of files that use the xorb and that the reader can read in some repository, the newest first; only the newest
+/// thousand are looked at.
 pub async fn readable_files_of_xorb(
     conn: &mut Conn,
     reader: &Reader,
@@ -44,14 +45,11 @@ pub async fn readable_files_of_xorb(
     limit: i64,
 ) -> Result<Vec<i64>, DbError> {
     let sql = concat!(
-        "SELECT e.file_id FROM xet_file_xorb e WHERE e.xorb_id = $3 AND (EXISTS (SELECT 1 FROM lfs_object o \
-         JOIN lfs_link l ON l.sha256 = o.sha256 AND l.claimed_file_id IS NULL \
-         JOIN repo r ON r.id = l.repo_id WHERE o.xet_file_id = e.file_id AND ",
-        readable!(),
-        ") OR EXISTS (SELECT 1 FROM lfs_link l JOIN repo r ON r.id = l.repo_id \
-         WHERE l.claimed_file_id = e.file_id AND l.quarantined_at IS NULL AND ",
-        readable!(),
-        ")) ORDER BY e.file_id DESC LIMIT $4"
+        "SELECT e.file_id FROM ",
+        newest_files!("$3"),
+        " WHERE ",
+        readable_file!(),
+        " ORDER BY e.file_id DESC LIMIT $4"
     );
     let args = args![reader.user_id, reader.is_admin, xorb_id, limit];
     conn.fetch_all(sql, args).await?.iter().map(|row| row.int("file_id")).collect()

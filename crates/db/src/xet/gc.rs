@@ -202,7 +202,8 @@ pub async fn claim_xorbs_to_delete(
     before: Timestamp,
     limit: i64,
 ) -> Result<Vec<XorbRow>, DbError> {
-    let sql = "SELECT x.id FROM xorb x WHERE x.state = 1 AND x.condemned_at < $1 ORDER BY x.condemned_at LIMIT $2";
+    // The index is of states other than 0, and SQLite does not see that 1 is another one.
+    let sql = "SELECT x.id FROM xorb x WHERE x.state <> 0 AND x.state = 1 AND x.condemned_at < $1 ORDER BY x.condemned_at LIMIT $2";
     let candidates = ids(&tx.fetch_all(sql, args![before, limit]).await?)?;
     let locked = lock_doomed(tx, &candidates).await?;
     // Uses that ended since `before` still count: then the promise is kept by a day more than was made.
@@ -215,7 +216,7 @@ pub async fn claim_xorbs_to_delete(
     let sql = concat!(
         "SELECT ",
         xorb_columns!(),
-        " FROM xorb x WHERE x.state = 2 AND x.condemned_at < $1 ORDER BY x.condemned_at LIMIT $2"
+        " FROM xorb x WHERE x.state <> 0 AND x.state = 2 AND x.condemned_at < $1 ORDER BY x.condemned_at LIMIT $2"
     );
     tx.fetch_all(sql, args![before, limit]).await?.iter().map(xorb).collect()
 }

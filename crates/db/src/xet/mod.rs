@@ -61,3 +61,33 @@ macro_rules! readable {
     };
 }
 pub(crate) use readable;
+
+/// The newest files of a xorb (an expression), as `e`. Only so many are looked at for one that somebody can read:
+/// where they are all private, the look would take as long as there are files. Who is told "no" wrongly uploads again.
+macro_rules! newest_files {
+    ($xorb:literal) => {
+        concat!(
+            "(SELECT file_id FROM xet_file_xorb WHERE xorb_id = ",
+            $xorb,
+            " ORDER BY file_id DESC LIMIT 1000) e"
+        )
+    };
+}
+pub(crate) use newest_files;
+
+/// Whether the reader can read file `e.file_id` in a repository that links to it, or claims it.
+/// The offset keeps PostgreSQL from collecting all files that the reader can read, to look one up among them.
+macro_rules! readable_file {
+    () => {
+        concat!(
+            "(EXISTS (SELECT 1 FROM lfs_object o JOIN lfs_link l ON l.sha256 = o.sha256 AND l.claimed_file_id IS NULL \
+             JOIN repo r ON r.id = l.repo_id WHERE o.xet_file_id = e.file_id AND ",
+            crate::xet::readable!(),
+            " LIMIT 1 OFFSET 0) OR EXISTS (SELECT 1 FROM lfs_link l JOIN repo r ON r.id = l.repo_id \
+             WHERE l.claimed_file_id = e.file_id AND l.quarantined_at IS NULL AND ",
+            crate::xet::readable!(),
+            " LIMIT 1 OFFSET 0))"
+        )
+    };
+}
+pub(crate) use readable_file;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use steelyard_core::{Timestamp, XetHash};
 
-use super::{Reader, readable};
+use super::{Reader, newest_files, readable_file};
 use crate::batch::{fetch_in, keys};
 use crate::conn::args;
 use crate::{Conn, DbError, Row, Tx, Value, dialect};
@@ -233,23 +233,19 @@ pub async fn usable_xorbs(
     ids(&fetch_in(conn, sql, args![user_id, now], &keys(ids_asked)).await?)
 }
 
-/// Those of these xorbs that are used by a file which the reader can read in some repository.
+/// Those of these xorbs that are used by a file which the reader can read in some repository; only the newest thousand
+/// files of each are looked at.
 pub async fn readable_xorbs(
     conn: &mut Conn,
     reader: &Reader,
     ids_asked: &[i64],
 ) -> Result<HashSet<i64>, DbError> {
     let sql = concat!(
-        "SELECT x.id FROM xorb x WHERE x.id IN {keys} AND (EXISTS (SELECT 1 FROM xet_file_xorb e \
-         JOIN lfs_object o ON o.xet_file_id = e.file_id \
-         JOIN lfs_link l ON l.sha256 = o.sha256 AND l.claimed_file_id IS NULL \
-         JOIN repo r ON r.id = l.repo_id WHERE e.xorb_id = x.id AND ",
-        readable!(),
-        ") OR EXISTS (SELECT 1 FROM xet_file_xorb e \
-         JOIN lfs_link l ON l.claimed_file_id = e.file_id AND l.quarantined_at IS NULL \
-         JOIN repo r ON r.id = l.repo_id WHERE e.xorb_id = x.id AND ",
-        readable!(),
-        "))"
+        "SELECT x.id FROM xorb x WHERE x.id IN {keys} AND EXISTS (SELECT 1 FROM ",
+        newest_files!("x.id"),
+        " WHERE ",
+        readable_file!(),
+        " LIMIT 1 OFFSET 0)"
     );
     let args = args![reader.user_id, reader.is_admin];
     ids(&fetch_in(conn, sql, args, &keys(ids_asked)).await?)

@@ -2,15 +2,19 @@
 
 use std::collections::HashSet;
 
-use steelyard_core::{OrgRole, Visibility};
+use steelyard_core::{OrgRole, Visibility, XetHash};
 use steelyard_db::account::{self, AccountKind};
 use steelyard_db::xet::{self, Reader};
 use steelyard_db::{lfs, repo};
 
-use super::{NOBODY, claim, file, link, reader, user_and_repo, xorb};
+use super::{NOBODY, claim, file, link, new_file, reader, user_and_repo, xorb};
 use crate::base::{Base, at, db_suite, sha256};
 
-db_suite!(readers_of_a_repository_see_its_xorbs, a_wrong_claim_shows_nothing);
+db_suite!(
+    readers_of_a_repository_see_its_xorbs,
+    a_wrong_claim_shows_nothing,
+    only_the_newest_files_are_looked_at,
+);
 
 /// Whether the reader sees the xorb; both queries must agree.
 async fn sees(base: &Base, reader: &Reader, xorb: i64) -> bool {
@@ -102,4 +106,22 @@ async fn a_wrong_claim_shows_nothing(base: Base) {
     tx.commit().await.unwrap();
     assert!(!sees(&base, &NOBODY, x).await);
     assert_eq!(lfs::xet_hashes(&mut base.read().await, repo, &[sha256(5)]).await.unwrap().len(), 0);
+}
+
+async fn only_the_newest_files_are_looked_at(base: Base) {
+    let (_, repo) = user_and_repo(&base, "u").await;
+    let x = xorb(&base, 1).await;
+    link(&base, repo, 1, file(&base, 1, &[x]).await).await;
+    for (count, seen) in [(999_u32, true), (1, false)] {
+        let mut tx = base.write().await;
+        for n in 0..count {
+            let mut bytes = [count.to_le_bytes()[0]; 32];
+            bytes[..4].copy_from_slice(&u32::to_le_bytes(n));
+            let new =
+                xet::NewFile { hash: XetHash::new(bytes), ..new_file(2, std::slice::from_ref(&x)) };
+            assert!(xet::insert_file(&mut tx, &new, at(1)).await.unwrap().1);
+        }
+        tx.commit().await.unwrap();
+        assert_eq!(sees(&base, &NOBODY, x).await, seen);
+    }
 }
