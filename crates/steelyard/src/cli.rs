@@ -7,8 +7,10 @@ use clap::{Args, Parser, Subcommand};
 use crate::config::Flag;
 
 mod admin;
+mod storage;
 
 pub use admin::{AdminArgs, AdminCommand, OrgCommand, TokenCommand, UserCommand};
+pub use storage::{ExplainArgs, GcArgs, StorageCommand};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -44,6 +46,11 @@ pub enum Command {
     Config(ConfigCommand),
     /// Checks every ref, pack, object and link.
     Fsck(FsckArgs),
+    /// Clears away what nothing uses any more, or tells what that would be.
+    Gc(GcArgs),
+    /// Tells what large files take, share, and would free.
+    #[command(subcommand)]
+    Storage(StorageCommand),
     /// Brings the database's tables up to this release.
     Migrate(MigrateArgs),
     /// Prints the OpenAPI document of the hub's HTTP interface.

@@ -119,6 +119,7 @@ fn xet_of(config: &Config) -> XetSettings {
         unreferenced_bytes_max: xet.unused_max.bytes(),
         unreferenced_keep_secs: i64::try_from(xet.unused_keep.duration().as_secs())
             .unwrap_or(i64::MAX),
+        ..XetSettings::default()
     }
 }
 

@@ -10,6 +10,7 @@ mod packs;
 mod refs;
 mod repository;
 mod stores;
+mod xet;
 
 use steelyard_core::{RepoId, RepoKind};
 use steelyard_db::repo::{self, RepoRow};
@@ -53,8 +54,12 @@ pub struct FsckSummary {
     pub objects: u64,
     /// Large files that commits name.
     pub pointers: u64,
-    /// Stored contents of large files.
+    /// Stored contents of large files that are objects of their own.
     pub contents: u64,
+    /// Xorbs.
+    pub xorbs: u64,
+    /// Files put together from xorbs.
+    pub files: u64,
     /// Findings that mean lost or unreachable data.
     pub errors: u64,
     /// Findings that somebody should look at.
@@ -113,6 +118,7 @@ impl Hub {
             }
         }
         Box::pin(self.fsck_stores(options.deep, &mut report)).await?;
+        Box::pin(self.fsck_xet(options.deep, &mut report)).await?;
         Ok(report.summary)
     }
 }

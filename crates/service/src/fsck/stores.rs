@@ -40,6 +40,12 @@ impl Hub {
             drop(conn);
             let Some(last) = links.last() else { return Ok(()) };
             after.clone_from(&last.public_id);
+            for link in links.iter().filter(|link| link.home != Home::Raw) {
+                let mut found = Vec::new();
+                Box::pin(self.fsck_linked_file(link, deep, &mut found)).await?;
+                report.summary.files += 1;
+                found.into_iter().for_each(|finding| report.found(finding.about(&label)));
+            }
             for link in links.iter().filter(|link| link.home == Home::Raw) {
                 report.summary.contents += 1;
                 if let Some(finding) =

@@ -1,5 +1,6 @@
 //! The kinds of jobs.
 
+use steelyard_core::Sha256;
 use steelyard_db::job::JobRow;
 
 use crate::{Error, Hub, Result};
@@ -17,6 +18,18 @@ pub(crate) enum JobKind {
     LfsSweep,
     /// Sweeps stored large files and staged uploads without a row.
     LfsOrphans,
+    /// Puts a large file that arrived as it is into xorbs.
+    LfsChunk,
+    /// Puts in line what waits for that.
+    LfsUnchunked,
+    /// Sweeps files and xorbs that nothing uses.
+    XetSweep,
+    /// Reads a file of which a client said what SHA-256 it has.
+    XetVerify,
+    /// Copies xorbs that are mostly empty without what nobody has.
+    XetCompact,
+    /// Sweeps stored xorbs without a row.
+    XetOrphans,
     /// Sweeps retired packs.
     PacksSweep,
     /// Sweeps stored packs without a row.
@@ -29,12 +42,18 @@ pub(crate) enum JobKind {
 
 impl JobKind {
     /// All of them.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::GitJoin,
         Self::GitDrop,
         Self::GitRepack,
         Self::LfsSweep,
         Self::LfsOrphans,
+        Self::LfsChunk,
+        Self::LfsUnchunked,
+        Self::XetSweep,
+        Self::XetVerify,
+        Self::XetCompact,
+        Self::XetOrphans,
         Self::PacksSweep,
         Self::PacksOrphans,
         Self::ReposPurge,
@@ -49,6 +68,12 @@ impl JobKind {
             Self::GitRepack => "git.repack",
             Self::LfsSweep => "lfs.sweep",
             Self::LfsOrphans => "lfs.orphans",
+            Self::LfsChunk => "lfs.chunk",
+            Self::LfsUnchunked => "lfs.unchunked",
+            Self::XetSweep => "xet.sweep",
+            Self::XetVerify => "xet.verify",
+            Self::XetCompact => "xet.compact",
+            Self::XetOrphans => "xet.orphans",
             Self::PacksSweep => "packs.sweep",
             Self::PacksOrphans => "packs.orphans",
             Self::ReposPurge => "repos.purge",
@@ -63,9 +88,14 @@ impl JobKind {
     /// Seconds from the end of one run to the next, for jobs about the whole hub.
     pub(crate) fn interval_secs(self) -> Option<i64> {
         match self {
-            Self::GitJoin | Self::GitDrop | Self::GitRepack => None,
-            Self::LfsSweep | Self::PacksSweep | Self::ReposPurge | Self::JobsTrim => Some(600),
-            Self::LfsOrphans | Self::PacksOrphans => Some(24 * 3600),
+            Self::GitJoin | Self::GitDrop | Self::GitRepack | Self::LfsChunk | Self::XetVerify => None,
+            Self::LfsSweep
+            | Self::LfsUnchunked
+            | Self::XetSweep
+            | Self::PacksSweep
+            | Self::ReposPurge
+            | Self::JobsTrim => Some(600),
+            Self::LfsOrphans | Self::XetCompact | Self::XetOrphans | Self::PacksOrphans => Some(24 * 3600),
         }
     }
 }
@@ -74,11 +104,19 @@ impl Hub {
     /// Does what a job says.
     pub(super) async fn perform(&self, kind: JobKind, job: &JobRow) -> Result<()> {
         match kind {
-            JobKind::GitJoin => Box::pin(self.join_packs(repo_of(job)?)).await,
-            JobKind::GitDrop => Box::pin(self.drop_unreachable(repo_of(job)?)).await,
-            JobKind::GitRepack => Box::pin(self.repack(repo_of(job)?)).await,
+            JobKind::GitJoin => Box::pin(self.join_packs(key_of(job, "repository")?)).await,
+            JobKind::GitDrop => Box::pin(self.drop_unreachable(key_of(job, "repository")?)).await,
+            JobKind::GitRepack => Box::pin(self.repack(key_of(job, "repository")?)).await,
             JobKind::LfsSweep => Box::pin(self.sweep_lfs(self.now())).await.map(drop),
             JobKind::LfsOrphans => Box::pin(self.sweep_lfs_orphans(self.now())).await.map(drop),
+            JobKind::LfsChunk => Box::pin(self.chunk_content(content_of(job)?)).await,
+            JobKind::LfsUnchunked => {
+                Box::pin(self.enqueue_unchunked(JobKind::LfsChunk.as_str())).await.map(drop)
+            }
+            JobKind::XetSweep => Box::pin(self.sweep_xet(self.now())).await.map(drop),
+            JobKind::XetVerify => Box::pin(self.verify_xet_file(key_of(job, "file")?)).await,
+            JobKind::XetCompact => Box::pin(self.compact_xorbs(self.now())).await.map(drop),
+            JobKind::XetOrphans => Box::pin(self.sweep_xet_orphans(self.now())).await.map(drop),
             JobKind::PacksSweep => Box::pin(self.sweep_packs(self.now())).await.map(drop),
             JobKind::PacksOrphans => Box::pin(self.sweep_orphan_packs(self.now())).await.map(drop),
             JobKind::ReposPurge => Box::pin(self.purge_repos(self.now())).await.map(drop),
@@ -87,14 +125,22 @@ impl Hub {
     }
 }
 
-fn repo_of(job: &JobRow) -> Result<i64> {
+/// The key that a job's subject is.
+fn key_of(job: &JobRow, what: &str) -> Result<i64> {
     let bad = || {
         Error::internal(format!(
-            "job {} has the subject {:?}, which is no repository",
+            "job {} has the subject {:?}, which is no {what}",
             job.id, job.subject
         ))
     };
     job.subject.parse().map_err(|_| bad())
+}
+
+fn content_of(job: &JobRow) -> Result<Sha256> {
+    Sha256::parse(&job.subject).map_err(|_| {
+        let (id, subject) = (job.id, &job.subject);
+        Error::internal(format!("job {id} has the subject {subject:?}, which is no SHA-256"))
+    })
 }
 
 #[cfg(test)]

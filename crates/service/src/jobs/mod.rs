@@ -11,6 +11,12 @@
 //! | `git.repack` | lets git find better deltas | nothing |
 //! | `lfs.sweep` | deletes large files no repository links to | those |
 //! | `lfs.orphans` | deletes stored bytes of large files that never got a row | nothing |
+//! | `lfs.chunk` | puts a large file that arrived as plain bytes into xorbs | nothing |
+//! | `lfs.unchunked` | finds large files that wait for that | nothing |
+//! | `xet.sweep` | deletes files that nothing names, and xorbs that no file uses, long after | those |
+//! | `xet.verify` | reads a file of which a client said what SHA-256 it has | the links of a false claim |
+//! | `xet.compact` | copies xorbs that are mostly empty without what no file has | nothing |
+//! | `xet.orphans` | deletes stored xorbs that never got a row | nothing |
 //! | `packs.sweep` | deletes packs that were replaced a day ago | nothing |
 //! | `packs.orphans` | deletes stored packs that never got a row | nothing |
 //! | `repos.purge` | deletes what is left of repositories deleted a week ago | those |
@@ -31,4 +37,4 @@ pub use sweep::PacksSwept;
 
 pub(crate) use runner::chain;
 
-use kind::JobKind;
+pub(crate) use kind::JobKind;

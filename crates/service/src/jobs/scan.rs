@@ -46,6 +46,7 @@ impl Hub {
             }
         }
         drop(conn);
+        wanted.extend(self.list_unverified().await?);
         self.enqueue_jobs(&wanted, failed_since, now).await
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use steelyard_blob::{Content, Key, PresignedGet};
 use steelyard_core::limits::LFS_BATCH_OBJECTS_MAX;
 use steelyard_core::{RepoId, RepoKind, Sha256, Timestamp};
-use steelyard_db::lfs::{self, UploadRow};
+use steelyard_db::lfs::{self, Home, LinkRow, UploadRow};
 use steelyard_db::repo::RepoRow;
 use uuid::Uuid;
 
@@ -30,11 +30,31 @@ impl From<Pointer> for Content {
     }
 }
 
+/// The ways to upload that a client knows beside one request for each file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct UploadWays {
+    /// In parts.
+    pub parts: bool,
+    /// As xorbs and shards.
+    pub xet: bool,
+}
+
+/// How the files of a batch go up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transfer {
+    /// Each in one request.
+    Basic,
+    /// The larger ones in parts.
+    Multipart,
+    /// All as xorbs and shards.
+    Xet,
+}
+
 /// The answers to a batch of uploads, in the order of the request.
 #[derive(Debug)]
 pub struct UploadBatch {
-    /// True when files go up in parts.
-    pub in_parts: bool,
+    /// How files go up.
+    pub transfer: Transfer,
     /// One per file.
     pub answers: Vec<UploadAnswer>,
 }
@@ -46,6 +66,8 @@ pub enum UploadAnswer {
     Present,
     /// Upload it.
     Granted(UploadGrant),
+    /// Upload it as xorbs and a shard, which have grants of their own.
+    AsXet,
     /// The repository has this content, and its size is another one.
     OtherSize(u64),
     /// It is larger than the limit of so many bytes.
@@ -108,14 +130,13 @@ pub enum DownloadWay {
 }
 
 impl Hub {
-    /// Grants uploads to whoever may change the repository or propose a change. `takes_parts` tells whether the client
-    /// can send a file in parts.
+    /// Grants uploads to whoever may change the repository or propose a change. `ways` are what the client knows.
     pub async fn grant_uploads(
         &self,
         actor: &Actor,
         kind: RepoKind,
         id: &RepoId,
-        takes_parts: bool,
+        ways: UploadWays,
         wanted: &[Pointer],
     ) -> Result<UploadBatch> {
         check_length(wanted)?;
@@ -123,20 +144,20 @@ impl Hub {
         let user_id =
             actor.id().ok_or_else(|| Error::LoginRequired("to upload a file".to_owned()))?;
         let mut answers = self.refuse_or_skip(&repo, wanted).await?;
-        let settings = self.settings().lfs;
-        let is_large = |(answer, pointer): (&Option<UploadAnswer>, &Pointer)| {
-            answer.is_none() && pointer.size > settings.multipart_threshold
-        };
-        let in_parts = takes_parts && answers.iter().zip(wanted).any(is_large);
+        let transfer = self.transfer_of(ways, &answers, wanted);
         let mut rows = Vec::new();
         let mut parts_left = BATCH_PARTS_MAX;
         for (answer, pointer) in answers.iter_mut().zip(wanted) {
             if answer.is_some() {
                 continue;
             }
+            if transfer == Transfer::Xet {
+                *answer = Some(UploadAnswer::AsXet);
+                continue;
+            }
             // An empty file has no parts, and every client can send it whole.
-            let part_size =
-                (in_parts && pointer.size > 0).then(|| settings.part_size_of(pointer.size));
+            let is_cut = transfer == Transfer::Multipart && pointer.size > 0;
+            let part_size = is_cut.then(|| self.settings().lfs.part_size_of(pointer.size));
             let count = part_size.map_or(0, |part_size| pointer.size.div_ceil(part_size));
             if count > parts_left {
                 *answer = Some(UploadAnswer::BatchFull);
@@ -150,7 +171,30 @@ impl Hub {
         self.record_grants(&rows).await?;
         let answers =
             answers.into_iter().map(|answer| answer.unwrap_or(UploadAnswer::BatchFull)).collect();
-        Ok(UploadBatch { in_parts, answers })
+        Ok(UploadBatch { transfer, answers })
+    }
+
+    /// One way for all files of the batch that have no answer yet, as the protocol wants it.
+    fn transfer_of(
+        &self,
+        ways: UploadWays,
+        answers: &[Option<UploadAnswer>],
+        wanted: &[Pointer],
+    ) -> Transfer {
+        let open = || {
+            let open = answers.iter().zip(wanted).filter(|(answer, _)| answer.is_none());
+            open.map(|(_, pointer)| pointer.size)
+        };
+        // Who is told "xet" sends every file of the batch that way, those that are there too; and an empty file has no
+        // chunk that could be sent.
+        if ways.xet && open().next().is_some() && open().all(|size| size > 0) {
+            return Transfer::Xet;
+        }
+        let threshold = self.settings().lfs.multipart_threshold;
+        match ways.parts && open().any(|size| size > threshold) {
+            true => Transfer::Multipart,
+            false => Transfer::Basic,
+        }
     }
 
     /// The answers that need no grant; `None` for the files to be uploaded.
@@ -165,7 +209,9 @@ impl Hub {
         for pointer in wanted {
             // Only a link counts: that the content is stored for somebody else must change nothing for this client.
             let link = lfs::find_link(&mut conn, repo.id, pointer.sha256).await?;
-            answers.push(match link {
+            // Nor does a claim, which anybody can make who may propose a change: it may be a lie.
+            let is_verified = |link: &LinkRow| matches!(link.home, Home::Raw | Home::Xet { .. });
+            answers.push(match link.filter(is_verified) {
                 Some(link) if link.size_bytes == pointer.size => Some(UploadAnswer::Present),
                 Some(link) => Some(UploadAnswer::OtherSize(link.size_bytes)),
                 None if pointer.size > size_max => Some(UploadAnswer::TooLarge(size_max)),
@@ -237,26 +283,34 @@ impl Hub {
         let mut answers = Vec::with_capacity(wanted.len());
         for pointer in wanted {
             let link = lfs::find_link(&mut conn, repo.id, pointer.sha256).await?;
-            answers.push(match link.filter(|link| link.size_bytes == pointer.size) {
-                None => None,
-                Some(link) => Some(DownloadGrant {
-                    repo_id: repo.id,
-                    way: self.download_way(&link.sha256).await?,
-                    expires_at: self.now().plus_secs(DOWNLOAD_TTL_SECS),
-                }),
-            });
+            answers.push(
+                match link.filter(|link| link.is_served() && link.size_bytes == pointer.size) {
+                    None => None,
+                    Some(link) => Some(DownloadGrant {
+                        repo_id: repo.id,
+                        way: self.download_way(&link).await?,
+                        expires_at: self.now().plus_secs(DOWNLOAD_TTL_SECS),
+                    }),
+                },
+            );
         }
         Ok(answers)
     }
 
-    async fn download_way(&self, sha256: &Sha256) -> Result<DownloadWay> {
+    /// Only what is an object of its own comes from the object store; the hub puts files in xorbs together. An object
+    /// that is left over is not handed out: it goes before the address ends.
+    async fn download_way(&self, link: &LinkRow) -> Result<DownloadWay> {
+        if link.home != Home::Raw {
+            return Ok(DownloadWay::Hub);
+        }
         let ttl = Duration::from_secs(DOWNLOAD_TTL_SECS.unsigned_abs());
         let wanted = PresignedGet {
             ttl,
             content_type: Some("application/octet-stream"),
             ..PresignedGet::default()
         };
-        let url = self.blobs().presign_get(&Key::lfs(sha256), &wanted).await.map_err(blob_error)?;
+        let url =
+            self.blobs().presign_get(&Key::lfs(&link.sha256), &wanted).await.map_err(blob_error)?;
         Ok(url.map_or(DownloadWay::Hub, |url| DownloadWay::Store { url }))
     }
 }

@@ -1,13 +1,9 @@
 //! Giving the bytes of large files out.
 
-use std::ops::Range;
-
-use steelyard_blob::{BlobStream, Key};
 use steelyard_core::Sha256;
 use steelyard_db::lfs::{self, LinkRow};
 use steelyard_db::repo;
 
-use super::blob_error;
 use crate::{Error, Hub, Missing, Result};
 
 impl Hub {
@@ -19,12 +15,7 @@ impl Hub {
         if repo.disabled {
             return Err(Error::Disabled);
         }
-        lfs::find_link(&mut conn, repo_id, sha256).await?.ok_or_else(missing)
-    }
-
-    /// Bytes of a content. Whether the caller may have them was decided before.
-    pub async fn open_content(&self, sha256: &Sha256, range: Range<u64>) -> Result<BlobStream> {
-        let stream = self.blobs().open(&Key::lfs(sha256), range).await.map_err(blob_error)?;
-        stream.ok_or_else(|| Error::internal(format!("content {sha256} has a row and no bytes")))
+        let link = lfs::find_link(&mut conn, repo_id, sha256).await?;
+        link.filter(LinkRow::is_served).ok_or_else(missing)
     }
 }

@@ -37,11 +37,12 @@ mod sweep;
 mod upload;
 
 pub use batch::{
-    DownloadGrant, DownloadWay, Pointer, UploadAnswer, UploadBatch, UploadGrant, UploadWay,
+    DownloadGrant, DownloadWay, Pointer, Transfer, UploadAnswer, UploadBatch, UploadGrant,
+    UploadWay, UploadWays,
 };
 pub use locks::{Lock, LockQuery, Locking};
 pub use settings::LfsSettings;
-pub use steelyard_db::lfs::LinkRow;
+pub use steelyard_db::lfs::{Home, LinkRow};
 pub use sweep::LfsSwept;
 
 use steelyard_blob::BlobError;

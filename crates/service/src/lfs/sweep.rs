@@ -13,6 +13,8 @@ use crate::{Hub, Result};
 const UNLINKED_AGE_SECS: i64 = 7 * 24 * 3600;
 /// How long a condemned content waits. Much longer than a finished grant lives and than publishing bytes takes.
 const CONDEMNED_SECS: i64 = 24 * 3600;
+/// How long the object of a content that moved into xorbs is kept, for readers who have its address.
+const LEFT_OVER_SECS: i64 = 2 * 3600;
 /// How long bytes without a row are left alone: longer than any grant.
 const ORPHAN_AGE_SECS: i64 = 2 * 24 * 3600;
 const ORPHANS_PAGE: usize = 1000;
@@ -28,6 +30,8 @@ pub struct LfsSwept {
     pub condemned: u64,
     /// Contents deleted.
     pub deleted: u64,
+    /// Objects deleted whose content is in xorbs.
+    pub left_over: u64,
 }
 
 impl Hub {
@@ -39,7 +43,8 @@ impl Hub {
             lfs::condemn_unlinked(&mut tx, now.plus_secs(-UNLINKED_AGE_SECS), now).await?;
         tx.commit().await?;
         let deleted = self.sweep_condemned(now.plus_secs(-CONDEMNED_SECS)).await?;
-        Ok(LfsSwept { uploads, condemned, deleted })
+        let left_over = self.sweep_left_over(now.plus_secs(-LEFT_OVER_SECS)).await?;
+        Ok(LfsSwept { uploads, condemned, deleted, left_over })
     }
 
     /// Looks through the whole object store for what no row names: staged bytes of forgotten uploads go at once,
@@ -137,6 +142,36 @@ impl Hub {
         }
         self.blobs().delete(&key).await.map_err(blob_error)?;
         crash_point("lfs.sweep.bytes_gone");
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    async fn sweep_left_over(&self, before: Timestamp) -> Result<u64> {
+        let mut conn = self.db().read().await?;
+        let left_over = lfs::list_retired_raw(&mut conn, before, ROUND).await?;
+        drop(conn);
+        let mut deleted = 0;
+        for sha256 in left_over {
+            deleted += u64::from(self.delete_left_over(sha256, before).await?);
+        }
+        Ok(deleted)
+    }
+
+    /// Deletes the object of a content that is in xorbs, in one transaction with the note that it is gone, for the
+    /// reasons for which a condemned content is deleted so.
+    async fn delete_left_over(&self, sha256: Sha256, before: Timestamp) -> Result<bool> {
+        let key = Key::lfs(&sha256);
+        let mut tx = self.db().write().await?;
+        if !lfs::forget_retired_raw(&mut tx, sha256, before).await? {
+            return Ok(false);
+        }
+        let info = self.blobs().head(&key).await.map_err(blob_error)?;
+        if info.is_some_and(|info| info.modified >= before) {
+            // Somebody uploads it once more; the record of that upload starts the time anew.
+            return Ok(false);
+        }
+        self.blobs().delete(&key).await.map_err(blob_error)?;
+        crash_point("lfs.sweep.left_over_gone");
         tx.commit().await?;
         Ok(true)
     }

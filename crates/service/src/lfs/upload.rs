@@ -9,11 +9,12 @@ use steelyard_core::fault::crash_point;
 use steelyard_core::{Sha256, TokenRole};
 use steelyard_db::lfs::{self, UploadRow};
 use steelyard_db::repo::RepoRow;
-use steelyard_db::{Conn, Tx, account, repo};
+use steelyard_db::{Conn, Tx, account, job, repo};
 
 use super::batch::uuid_of;
 use super::{Pointer, UPLOAD_TTL_SECS, blob_error};
 use crate::access::UserActor;
+use crate::jobs::JobKind;
 use crate::{Action, Actor, Error, Hub, Missing, Result};
 
 /// Most parts a client may name when it completes an upload.
@@ -171,6 +172,10 @@ impl Hub {
         let mut tx = self.db().write().await?;
         let (repo, actor) = grantee(&mut tx, upload).await?;
         lfs::ensure_object(&mut tx, upload.sha256, upload.size_bytes, now).await?;
+        if upload.size_bytes > 0 {
+            let (kind, subject) = (JobKind::LfsChunk.as_str(), upload.sha256.to_string());
+            job::enqueue(&mut tx, kind, &subject, now, now).await?;
+        }
         crash_point("lfs.row_written");
         if self.may(&mut tx, &actor, &repo, Action::WriteContent).await? {
             self.link(&mut tx, repo.id, upload.sha256).await?;
@@ -187,11 +192,12 @@ impl Hub {
     }
 
     /// Gives a repository its link to a stored content.
-    pub(super) async fn link(&self, tx: &mut Tx, repo_id: i64, sha256: Sha256) -> Result<()> {
+    pub(crate) async fn link(&self, tx: &mut Tx, repo_id: i64, sha256: Sha256) -> Result<()> {
         Ok(lfs::ensure_link(tx, repo_id, sha256, &self.fresh_id(), self.now()).await?)
     }
 
-    async fn may(
+    /// Whether `actor` may do `action` with the repository; fails if they may not even know of it.
+    pub(crate) async fn may(
         &self,
         conn: &mut Conn,
         actor: &Actor,

@@ -1,14 +1,16 @@
 //! Large files of a commit: whether this repository may give them out, and where from.
 
-use serde_json::{Value, json};
+use std::collections::HashMap;
 use std::sync::Arc;
+
+use serde_json::{Value, json};
 use steelyard_blob::{Key, PresignedGet};
 use steelyard_card::safetensors::ParameterCount;
-use steelyard_core::Sha256;
-use steelyard_db::lfs;
+use steelyard_core::{Sha256, XetHash};
+use steelyard_db::lfs::{self, Home, LinkRow};
 
-use super::Snapshot;
-use crate::{Error, Hub, Result};
+use super::{Entry, EntryKind, Snapshot};
+use crate::{Error, Hub, Missing, Result};
 
 /// How long an address of the object store is valid.
 const DIRECT_URL_SECS: u64 = 3600;
@@ -16,32 +18,56 @@ const DIRECT_URL_SECS: u64 = 3600;
 const COUNTED_FILES_MAX: usize = 200;
 
 impl Hub {
-    /// Fails unless the repository has a link to the content: a pointer alone gives nothing.
-    pub async fn check_linked(
+    /// The repository's link to the content at a path: a pointer alone gives nothing.
+    pub async fn get_link(
         &self,
         snapshot: &Snapshot,
         path: &str,
         sha256: Sha256,
-    ) -> Result<()> {
-        if self.is_linked(snapshot.repo.id, sha256).await? {
-            return Ok(());
-        }
-        Err(Error::no_entry(path, snapshot.commit))
-    }
-
-    pub(crate) async fn is_linked(&self, repo_id: i64, sha256: Sha256) -> Result<bool> {
+    ) -> Result<LinkRow> {
         let mut conn = self.db().read().await?;
-        Ok(lfs::find_link(&mut conn, repo_id, sha256).await?.is_some())
+        let link = lfs::find_link(&mut conn, snapshot.repo.id, sha256).await?;
+        let link = link.ok_or_else(|| Error::no_entry(path, snapshot.commit))?;
+        if link.is_served() {
+            return Ok(link);
+        }
+        let (path, commit) = (path.to_owned(), snapshot.commit);
+        Err(Error::NotFound(Missing::Quarantined { path, commit: Some(commit) }))
     }
 
-    /// An address of the object store from which the content can be fetched directly, where there is one.
-    pub async fn direct_download_url(&self, sha256: Sha256, path: &str) -> Result<Option<String>> {
+    /// The Xet hashes of the large files among `entries` that have one.
+    pub async fn xet_hashes(
+        &self,
+        repo_id: i64,
+        entries: &[Entry],
+    ) -> Result<HashMap<Sha256, XetHash>> {
+        let content = |entry: &Entry| match entry.kind {
+            EntryKind::File { lfs, .. } => lfs.map(|lfs| lfs.sha256),
+            _ => None,
+        };
+        let contents: Vec<Sha256> = entries.iter().filter_map(content).collect();
+        if contents.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let mut conn = self.db().read().await?;
+        Ok(lfs::xet_hashes(&mut conn, repo_id, &contents).await?)
+    }
+
+    /// An address of the object store from which the content can be fetched directly, where there is one: not for a file
+    /// in xorbs, which the hub puts together.
+    pub async fn direct_download_url(&self, link: &LinkRow, path: &str) -> Result<Option<String>> {
+        if link.home != Home::Raw {
+            return Ok(None);
+        }
         let name: String = path.rsplit('/').next().unwrap_or(path).chars().map(plain).collect();
         let disposition = format!("inline; filename=\"{name}\"");
         let ttl = std::time::Duration::from_secs(DIRECT_URL_SECS);
-        let wanted =
-            PresignedGet { ttl, content_disposition: Some(&disposition), content_type: None };
-        Ok(self.blobs().presign_get(&Key::lfs(&sha256), &wanted).await?)
+        let wanted = PresignedGet {
+            ttl,
+            content_disposition: Some(&disposition),
+            ..PresignedGet::default()
+        };
+        Ok(self.blobs().presign_get(&Key::lfs(&link.sha256), &wanted).await?)
     }
 
     /// Parameters per type over all safetensors files of a commit; `None` when it has none, or none that can be read.

@@ -1,7 +1,6 @@
 //! `GET /api/models/{id}/safetensors-metadata/{file}`: headers of weights, read by range.
 
 use serde_json::{Map, Value, json};
-use steelyard_blob::Key;
 use steelyard_card::safetensors::{HeaderNeed, SafetensorsHeader, parse_header, parse_index};
 
 use super::Snapshot;
@@ -88,13 +87,8 @@ impl Hub {
                 Ok(bytes.slice(..end))
             }
             Content::Large(LfsInfo { sha256, size, .. }) => {
-                if !self.is_linked(snapshot.repo.id, sha256).await? {
-                    return Err(Error::no_entry(path, snapshot.commit));
-                }
-                let head = self.blobs().get_range(&Key::lfs(&sha256), 0..limit.min(size)).await?;
-                head.ok_or_else(|| {
-                    Error::internal(format!("LFS object {sha256} is missing from the store"))
-                })
+                let link = self.get_link(snapshot, path, sha256).await?;
+                self.open_content(&link, 0..limit.min(size)).await?.collect().await
             }
         }
     }

@@ -24,15 +24,44 @@
 //! **SHA-256.** Repositories name contents by SHA-256, and a shard says which one each file has: a claim. A file of up to
 //! 64 MiB is read and checked before its registration is answered. For a larger one the claim is good for this repository
 //! alone until the job `xet.verify` has read the file; a claim that turns out wrong is quarantined and never served again.
+//! That the hub knows a content by its SHA-256 changes nothing in what a client is told: only this repository's own links,
+//! and files that were read before, do.
 
+mod chunk;
+mod compact;
+mod content;
+mod dedup;
+mod digest;
+mod duplicate;
+mod explain;
+mod gauge;
+mod gc;
+mod grant;
 mod memory;
+mod reconstruct;
 mod settings;
+mod shard;
 mod standing;
 mod state;
+mod store;
+mod stream;
 mod token;
+mod verify;
+mod views;
+mod xorb;
 
+pub use duplicate::{DuplicateFile, FailedFile};
+pub use explain::{Amount, FileUsage, GcStep, HubUsage, RepoUsage};
+pub use gc::XetSwept;
+pub use grant::{XorbGrant, XorbOffer};
 pub use memory::{XetBody, XetPermit};
+pub use reconstruct::{
+    FETCH_RANGES_MAX, FetchRange, FetchWay, Reconstruction, TermPlan, XorbFetch,
+};
 pub use settings::XetSettings;
+pub use shard::{Registered, ShardProgress};
+pub use stream::ContentStream;
 pub use token::{XetGrant, XetScope, XetToken};
 
+pub(crate) use standing::XetRepo;
 pub(crate) use state::XetState;

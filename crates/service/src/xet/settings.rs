@@ -13,6 +13,9 @@ pub struct XetSettings {
     /// How long a xorb that no file uses is kept for the user who uploaded it, in seconds. Clients refer to xorbs from
     /// their own cache for 21 days without asking, so it must be longer.
     pub unreferenced_keep_secs: i64,
+    /// Files up to this size are read before their registration is answered, to see whether they have the SHA-256 they are
+    /// said to have, in bytes. Of one shard, files of sixteen times as much together. A job reads the others.
+    pub verify_now_bytes_max: u64,
 }
 
 impl XetSettings {
@@ -28,6 +31,7 @@ impl Default for XetSettings {
             memory_bytes: 512 * MIB,
             unreferenced_bytes_max: 200 * GIB,
             unreferenced_keep_secs: 30 * 24 * 3600,
+            verify_now_bytes_max: 64 * MIB,
         }
     }
 }

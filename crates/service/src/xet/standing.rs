@@ -1,9 +1,11 @@
 //! What the user of a token may do now.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use steelyard_core::TokenRole;
 use steelyard_db::repo::{self, RepoRow};
+use steelyard_db::xet::{self, Reader};
 use steelyard_db::{Conn, account};
 
 use super::{XetScope, XetToken};
@@ -23,6 +25,19 @@ pub(crate) struct XetRepo {
     pub(crate) repo: RepoRow,
     /// The user, or nobody.
     pub(crate) actor: Actor,
+}
+
+impl XetRepo {
+    /// The user of a token that writes.
+    pub(super) fn user_id(&self) -> Result<i64> {
+        self.actor.id().ok_or(Error::BadCredentials)
+    }
+
+    /// Who asks, as far as reading is concerned.
+    pub(super) fn reader(&self) -> Reader {
+        let user = self.actor.user();
+        Reader { user_id: self.actor.id(), is_admin: user.is_some_and(|user| user.is_admin) }
+    }
 }
 
 impl Hub {
@@ -79,5 +94,23 @@ impl Hub {
         let repo = repo::find_repo_by_id(conn, token.repo_id).await?.ok_or_else(gone)?;
         self.check_repo(conn, &actor, &repo, action).await?;
         Ok(XetRepo { repo, actor })
+    }
+
+    /// Those of these xorbs that a user may refer to: they uploaded it, were told of it, or can read a file that uses it.
+    pub(super) async fn referable_xorbs(
+        &self,
+        conn: &mut Conn,
+        repo: &XetRepo,
+        ids: &[i64],
+    ) -> Result<HashSet<i64>> {
+        let mut found = match repo.actor.id() {
+            Some(user_id) => xet::usable_xorbs(conn, user_id, ids, self.now()).await?,
+            None => HashSet::new(),
+        };
+        let rest: Vec<i64> = ids.iter().copied().filter(|id| !found.contains(id)).collect();
+        if !rest.is_empty() {
+            found.extend(xet::readable_xorbs(conn, &repo.reader(), &rest).await?);
+        }
+        Ok(found)
     }
 }

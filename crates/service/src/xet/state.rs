@@ -8,21 +8,28 @@ use sha2::Sha256;
 use steelyard_core::{Secret, Timestamp};
 
 use super::XetSettings;
+use super::dedup::DedupKeys;
 use super::memory::Memory;
 use super::standing::{StandingKey, XetRepo};
+use super::views::Views;
 
 /// Standings that are remembered at a time.
 const STANDINGS_MAX: u64 = 10_000;
 
 /// Keys and caches.
 pub(crate) struct XetState {
-    master: Hmac<Sha256>,
     /// Signs tokens.
     pub(super) token_key: Hmac<Sha256>,
+    /// Signs grants to put a xorb into the store.
+    pub(super) grant_key: Hmac<Sha256>,
     /// Memory for bodies.
     pub(super) memory: Memory,
     /// What users of tokens were last found to be allowed, and when.
     pub(super) standings: Cache<StandingKey, (Timestamp, Arc<XetRepo>)>,
+    /// Hides chunk hashes.
+    pub(super) dedup_keys: DedupKeys,
+    /// What readers know of files and xorbs.
+    pub(super) views: Views,
 }
 
 impl XetState {
@@ -30,13 +37,12 @@ impl XetState {
     pub(crate) fn new(secret: &Secret, settings: &XetSettings) -> Self {
         let master = keyed(secret.expose().as_bytes());
         let token_key = keyed(&derive(&master, "token"));
+        let grant_key = keyed(&derive(&master, "grant"));
         let memory = Memory::new(settings.memory_bytes);
-        Self { master, token_key, memory, standings: Cache::new(STANDINGS_MAX) }
-    }
-
-    /// A key for one purpose, the same on all replicas. Knowing it tells nothing of the others.
-    pub(super) fn key(&self, purpose: &str) -> [u8; 32] {
-        derive(&self.master, purpose)
+        let dedup_keys = DedupKeys::new(derive(&master, "dedup"), derive(&master, "mask"));
+        let standings = Cache::new(STANDINGS_MAX);
+        let views = Views::new();
+        Self { token_key, grant_key, memory, standings, dedup_keys, views }
     }
 }
 
@@ -50,6 +56,7 @@ fn keyed(key: &[u8]) -> Hmac<Sha256> {
     Hmac::new_from_slice(key).expect("HMAC takes keys of any length")
 }
 
+/// A key for one purpose, the same on all replicas. Knowing it tells nothing of the others.
 fn derive(master: &Hmac<Sha256>, purpose: &str) -> [u8; 32] {
     let mut mac = master.clone();
     mac.update(b"steelyard-xet-1\0");
@@ -63,9 +70,9 @@ mod tests {
 
     #[test]
     fn keys_differ_by_purpose_and_secret_only() {
-        let state = |secret: &str| XetState::new(&Secret::new(secret), &XetSettings::default());
-        assert_eq!(state("a").key("dedup"), state("a").key("dedup"));
-        assert_ne!(state("a").key("dedup"), state("a").key("mask"));
-        assert_ne!(state("a").key("dedup"), state("b").key("dedup"));
+        let key = |secret: &[u8], purpose: &str| derive(&keyed(secret), purpose);
+        assert_eq!(key(b"a", "dedup"), key(b"a", "dedup"));
+        assert_ne!(key(b"a", "dedup"), key(b"a", "mask"));
+        assert_ne!(key(b"a", "dedup"), key(b"b", "dedup"));
     }
 }

@@ -4,21 +4,19 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::json;
-use steelyard_core::{RepoId, RepoKind};
 use steelyard_service::fsck::{Finding, FsckEvent, FsckOptions, FsckSummary};
 
 use crate::cli::{FsckArgs, SettingFlags};
-use crate::config::{Config, Database};
 use crate::open;
 
 /// Runs the check; ends with an error when it found one.
 pub fn run(flags: &SettingFlags, args: &FsckArgs) -> Result<()> {
     let config = super::load(flags)?.config;
-    let repo = args.repo.as_deref().map(parse_repo).transpose()?;
+    let repo = args.repo.as_deref().map(super::parse_repo).transpose()?;
     let options = FsckOptions { repo, deep: args.deep };
     let mut screen = Screen { json: args.json, progress: io::stderr().is_terminal(), failed: None };
     let summary = super::runtime()?.block_on(async {
-        check_schema(&config).await?;
+        super::check_schema(&config).await?;
         let hub = open::open_hub(&config).await?;
         let summary = hub.fsck(&options, &mut |event| screen.show(&event)).await;
         hub.db().close().await;
@@ -35,38 +33,6 @@ pub fn run(flags: &SettingFlags, args: &FsckArgs) -> Result<()> {
         1 => bail!("fsck found an error"),
         n => bail!("fsck found {n} errors"),
     }
-}
-
-/// A check must not create what it looks for, nor change tables below a running hub of another release.
-async fn check_schema(config: &Config) -> Result<()> {
-    if let Database::Sqlite(path) = config.database()
-        && !path.exists()
-    {
-        bail!("there is no database at {}", path.display());
-    }
-    let db = open::open_database(config).await?;
-    let (known, found) = db.schema_versions().await?;
-    db.close().await;
-    match found {
-        Some(found) if found == known => Ok(()),
-        Some(found) if found > known => {
-            bail!("the database is at version {found}, this release knows {known}")
-        }
-        _ => bail!("the database is not at version {known}: run `steelyard migrate` first"),
-    }
-}
-
-/// `models/alice/bert`.
-fn parse_repo(text: &str) -> Result<(RepoKind, RepoId)> {
-    let wrong = || {
-        format!(
-            "--repo must be models/NAMESPACE/NAME, datasets/…, spaces/… or kernels/…, not {text:?}"
-        )
-    };
-    let (kind, id) = text.split_once('/').with_context(wrong)?;
-    let kind = RepoKind::from_plural(kind).with_context(wrong)?;
-    let id = RepoId::parse(id).with_context(wrong)?;
-    Ok((kind, id))
 }
 
 /// Findings go to standard output, progress to standard error.
@@ -117,26 +83,18 @@ fn summarize(summary: &FsckSummary, as_json: bool) -> String {
     if as_json {
         return format!("{}\n", json!({"summary": summary}));
     }
-    let FsckSummary { repos, refs, packs, objects, pointers, contents, errors, warnings, infos } =
-        summary;
+    let FsckSummary { repos, refs, packs, objects, pointers, .. } = summary;
+    let FsckSummary { contents, xorbs, files, errors, warnings, infos, .. } = summary;
     format!(
         "checked {repos} repositories, {refs} refs, {packs} packs, {objects} git objects, {pointers} pointers, \
-         {contents} large files: {errors} errors, {warnings} warnings, {infos} notes\n"
+         {contents} large files as they came, {files} in {xorbs} xorbs: {errors} errors, {warnings} warnings, \
+         {infos} notes\n"
     )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn repositories_are_named_as_in_the_help() {
-        let (kind, id) = parse_repo("datasets/alice/some-data").unwrap();
-        assert_eq!((kind, id.to_string().as_str()), (RepoKind::Dataset, "alice/some-data"));
-        for bad in ["alice/bert", "models/bert", "model/alice/bert", "models", "models/a/b/c", ""] {
-            assert!(parse_repo(bad).unwrap_err().to_string().contains("--repo must be"), "{bad}");
-        }
-    }
 
     #[test]
     fn the_summary_counts_everything() {
