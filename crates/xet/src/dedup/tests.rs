@@ -201,6 +201,28 @@ fn what_the_file_repeats_is_found_in_its_own_xorbs() {
 }
 
 #[test]
+fn a_run_may_wait_while_its_xorb_is_cut() {
+    let mut upload = Upload::new(8, &[]);
+    let chunks = numbered((0..8).chain([100]).chain(0..8));
+    let mut steps = Vec::new();
+    for (index, (hash, len)) in chunks.iter().enumerate() {
+        upload.pending.push((*hash, *len));
+        upload.deduper.push(hash, *len, &mut steps);
+        // The first xorb is full; the ninth chunk will cut it, and is placed only after the repetition was found.
+        if index < 8 {
+            upload.follow(&std::mem::take(&mut steps));
+        }
+    }
+    assert_eq!(steps, [Step::New(1), Step::Known(8)]);
+    upload.deduper.end(&mut steps);
+    upload.follow(&steps);
+    upload.cut();
+    let file = std::mem::take(&mut upload.deduper).finish(new_id).unwrap();
+    upload.check_terms(&file.terms, &chunks);
+    assert_eq!(runs(&file), [(1000, 0..8), (1001, 0..1), (1000, 0..8)]);
+}
+
+#[test]
 fn equal_chunks_repeat_in_runs() {
     let (file, upload) = Upload::new(100, &[]).run(&numbered([5; 1000]), 1);
     // The first eight of them; 992 are 124 such runs.
@@ -219,6 +241,13 @@ fn what_is_too_much_to_remember_is_forgotten() {
     assert!(!deduper.knows_xorb(1) && deduper.knows_xorb(2) && deduper.knows_xorb(3));
     assert!(deduper.wants_lookup(0, &hash(3)));
     assert!(!deduper.wants_lookup(0, &hash(5)) && !deduper.wants_lookup(0, &hash(19)));
+    // Chunks of a forgotten xorb that another one has are still known.
+    let mut overlapping = FileDeduper::new(25);
+    overlapping.learn(1, table(0..10));
+    overlapping.learn(2, table(5..15));
+    overlapping.learn(3, table(20..30));
+    assert!(!overlapping.knows_xorb(1));
+    assert!(overlapping.wants_lookup(0, &hash(4)) && !overlapping.wants_lookup(0, &hash(5)));
     // A run that has begun is not lost with its xorb.
     let mut steps = Vec::new();
     for number in 16..20 {

@@ -304,6 +304,30 @@ fn a_table_of_another_xorb_is_an_error() {
     assert_eq!(pieces(cut.spans(), |_| None), Err(PlanError::NoTable(1)));
 }
 
+/// Spans that a caller chose: what is left out between two terms is not read as if it were wanted.
+#[test]
+fn only_what_follows_closely_is_read_together() {
+    let store = Store::new(&[vec![10; 10]], &[(0, 0, 1), (0, 2, 1)]);
+    let read = |first: Range<u32>, second: Range<u32>| {
+        let span = |index, part| Span::new(store.terms.get(index).unwrap(), part).unwrap();
+        let spans = [span(0, first.clone()), span(1, second.clone())];
+        let pieces = pieces(spans, |id| store.table(id)).unwrap();
+        let expected = [
+            &store.file[usize_range(&first)],
+            &store.file[20 + second.start as usize..20 + second.end as usize],
+        ];
+        assert_eq!(store.read(&pieces), expected.concat());
+        pieces.len()
+    };
+    assert_eq!(read(0..20, 0..20), 1);
+    assert_eq!(read(5..20, 0..15), 1);
+    assert_eq!(read(0..15, 0..20), 2);
+    assert_eq!(read(0..20, 5..20), 2);
+    assert_eq!(read(0..10, 0..20), 2);
+    assert!(Span::new(store.terms.get(0).unwrap(), 5..5).is_none());
+    assert!(Span::new(store.terms.get(0).unwrap(), 5..21).is_none());
+}
+
 /// A term that is a whole xorb of 64 MiB, hardly or highly compressed.
 #[test]
 fn long_terms_are_read_in_pieces() {

@@ -340,7 +340,12 @@ fn a_footer_must_agree_with_the_sections() {
         // Bytes that no table accounts for.
         let mut shard = sound.to_vec();
         shard.splice(footer..footer, [0; 16]);
-        assert_eq!(refused(&shard).entry, ShardEntry::Footer);
+        let footer_offset = shard.len() - 8;
+        shard[footer_offset..].copy_from_slice(&(footer as u64 + 16).to_le_bytes());
+        let error = refused(&shard);
+        assert_eq!(error.entry, ShardEntry::Footer);
+        let is_trailing = error.fault == ShardFault::Trailing(16);
+        assert_eq!(is_trailing, !has_tables, "{error}");
     }
 }
 
