@@ -91,7 +91,6 @@ impl Client {
             .env("HF_HOME", self.home.join("hf"))
             .env("HF_HUB_DISABLE_UPDATE_CHECK", "1")
             .env("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-            .env("HF_HUB_DISABLE_XET", "1")
             .env("GIT_TERMINAL_PROMPT", "0")
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .env("GIT_AUTHOR_NAME", "Test")
@@ -118,6 +117,20 @@ impl Client {
             .output()
             .unwrap()
             .into()
+    }
+
+    /// Runs a script of `clients/` with Node.js, where the pinned JavaScript packages are found.
+    pub fn javascript(&self, name: &str, args: &[&str]) -> Ran {
+        // Packages are looked up from where a script lies, so it goes to a place that sees them.
+        let modules = tools::javascript().unwrap().join("node_modules");
+        let link = self.home.join("node_modules");
+        if !link.exists() {
+            std::os::unix::fs::symlink(modules, &link).unwrap();
+        }
+        let script = self.home.join(name);
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients").join(name);
+        std::fs::copy(source, &script).unwrap();
+        self.command(&tools::node().unwrap()).arg(script).args(args).output().unwrap().into()
     }
 
     /// Runs git in a folder.

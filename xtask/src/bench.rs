@@ -10,6 +10,7 @@ mod hub;
 mod nginx;
 mod rows;
 mod usage;
+mod xet;
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -60,6 +61,11 @@ const ROWS: &[(&str, Row)] = &[
     ("clone", rows::clone::run),
     ("listing", rows::listing::run),
     ("start", rows::start::run),
+    ("xet", rows::xet::transfer),
+    ("xet-edit", rows::xet::edit),
+    ("xet-tunes", rows::xet::fine_tunes),
+    ("xet-chunking", rows::xet::chunking),
+    ("xet-read", rows::xet::plain_read),
 ];
 
 /// Measures the rows one after another; a row that fails is named and the others go on.

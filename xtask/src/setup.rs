@@ -2,9 +2,12 @@
 
 mod debian;
 mod javascript;
+mod oldest_git;
 mod stamp;
 mod tool;
 mod venv;
+
+pub(crate) use tool::reference_server;
 
 use anyhow::{Context as _, Result};
 use steelyard_testkit::tools;
@@ -16,5 +19,6 @@ pub(crate) fn run() -> Result<()> {
         .with_context(|| format!("cannot make {} (STEELYARD_TOOLS)", tools::root().display()))?;
     venv::ensure()?;
     javascript::ensure()?;
+    oldest_git::ensure();
     tool::ensure()
 }

@@ -65,14 +65,14 @@ impl Hub {
     }
 
     fn admin(&self, args: &[&str]) -> Result<String> {
-        let output = Command::new(&self.bin)
-            .arg("admin")
-            .args(args)
-            .arg("--data")
-            .arg(&self.data)
-            .output()?;
+        self.run(&[&["admin"], args].concat())
+    }
+
+    /// Runs an operator's command on the hub's data, beside the running server.
+    pub(super) fn run(&self, args: &[&str]) -> Result<String> {
+        let output = Command::new(&self.bin).args(args).arg("--data").arg(&self.data).output()?;
         if !output.status.success() {
-            bail!("admin {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+            bail!("{args:?}: {}", String::from_utf8_lossy(&output.stderr));
         }
         Ok(String::from_utf8(output.stdout)?)
     }

@@ -6,3 +6,4 @@ pub(super) mod large;
 pub(super) mod listing;
 pub(super) mod resolve;
 pub(super) mod start;
+pub(super) mod xet;

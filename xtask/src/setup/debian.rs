@@ -50,11 +50,7 @@ const PACKAGES: &[Package] = &[
         why: "runs the JavaScript client of the tests",
         is_there: || on_path("node"),
     },
-    Package {
-        name: "npm",
-        why: "installs the JavaScript client",
-        is_there: || on_path("npm"),
-    },
+    Package { name: "npm", why: "installs the JavaScript client", is_there: || on_path("npm") },
     Package {
         name: "python3-venv",
         why: "environments for the pinned Hub clients",

@@ -13,6 +13,8 @@ struct Step {
     name: &'static str,
     took: Duration,
     error: Option<anyhow::Error>,
+    /// Why it did not run.
+    left_out: Option<&'static str>,
 }
 
 impl Steps {
@@ -25,8 +27,14 @@ impl Steps {
             eprintln!("error in {name}: {error:#}");
         }
         let well = error.is_none();
-        self.done.push(Step { name, took: start.elapsed(), error });
+        self.done.push(Step { name, took: start.elapsed(), error, left_out: None });
         well
+    }
+
+    /// Notes that a step cannot run here.
+    pub(super) fn leave_out(&mut self, name: &'static str, why: &'static str) {
+        eprintln!("== {name}: not run: {why}");
+        self.done.push(Step { name, took: Duration::ZERO, error: None, left_out: Some(why) });
     }
 
     /// The names of the steps that failed.
@@ -38,7 +46,11 @@ impl Steps {
     pub(super) fn print(&self) {
         eprintln!("== steps");
         for step in &self.done {
-            let mark = if step.error.is_some() { "FAILED" } else { "ok" };
+            let mark = match step.left_out {
+                Some(why) => format!("NOT RUN: {why}"),
+                None if step.error.is_some() => "FAILED".to_owned(),
+                None => "ok".to_owned(),
+            };
             eprintln!("{:<8} {:>8.1} s  {mark}", step.name, step.took.as_secs_f64());
         }
     }

@@ -72,10 +72,7 @@ pub(in crate::bench) fn upload(bench: &Bench) -> Result<Vec<Figure>> {
     let mib = bench.file_mib as f64;
     for number in 0..bench.runs {
         // Another file each time, or the hub would have it already.
-        let mut changed = OpenOptions::new().write(true).open(&file)?;
-        changed.seek(SeekFrom::Start(0))?;
-        changed.write_all(&(number as u64).to_be_bytes())?;
-        changed.sync_all()?;
+        stamp_file(&file, number as u64)?;
         let mut sha256 = sha256_of(&file)?;
         let hash = mib / seconds(|| sha256_of(&file).map(|found| sha256 = found))?;
         let copy = mib / seconds(|| copy_durably(&file, &bench.dir.path().join("copy.bin")))?;
@@ -99,7 +96,7 @@ fn seconds(work: impl FnOnce() -> Result<()>) -> Result<f64> {
 }
 
 /// Bytes that no file system can leave out or pack.
-fn make_file(path: &Path, mib: u64) -> Result<()> {
+pub(super) fn make_file(path: &Path, mib: u64) -> Result<()> {
     let mut file = File::create(path)?;
     let mut state = 0x9E37_79B9_7F4A_7C15_u64;
     for _ in 0..mib {
@@ -116,7 +113,15 @@ fn make_file(path: &Path, mib: u64) -> Result<()> {
     Ok(())
 }
 
-fn sha256_of(file: &Path) -> Result<String> {
+/// Makes a file another one by its first bytes.
+pub(super) fn stamp_file(path: &Path, number: u64) -> Result<()> {
+    let mut file = OpenOptions::new().write(true).open(path)?;
+    file.seek(SeekFrom::Start(0))?;
+    file.write_all(&number.to_be_bytes())?;
+    Ok(file.sync_all()?)
+}
+
+pub(super) fn sha256_of(file: &Path) -> Result<String> {
     let said =
         probe(Command::new(tools::on_path("openssl")?).args(["dgst", "-sha256", "-r"]).arg(file));
     let said = said.context("openssl failed")?;
@@ -139,7 +144,7 @@ fn copy_durably(from: &Path, to: &PathBuf) -> Result<()> {
 }
 
 /// What git-lfs does: batch, PUT, verify.
-fn upload_file(hub: &Hub, repo: &str, file: &Path, sha256: &str) -> Result<()> {
+pub(super) fn upload_file(hub: &Hub, repo: &str, file: &Path, sha256: &str) -> Result<()> {
     let mut client = hub.client()?;
     let size = std::fs::metadata(file)?.len();
     let object = json!({"oid": sha256, "size": size});
