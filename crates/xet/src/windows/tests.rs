@@ -76,6 +76,16 @@ fn windows_are_those_of_upstream() {
 }
 
 #[test]
+fn one_chunk_may_hold_many_ranges() {
+    let chunks = two_hundred();
+    let one = find(&[1_000_000..1_000_001, 9_000_000..9_000_001], &chunks);
+    let mut dirty: Vec<_> = (0..5).map(|n| 1_000_000 + 2 * n..1_000_001 + 2 * n).collect();
+    dirty.push(9_000_000..9_000_001);
+    assert_eq!(find(&dirty, &chunks), one);
+    assert_eq!(one.windows, [954_375..1_149_797, 8_922_518..9_250_532]);
+}
+
+#[test]
 fn untouched_bytes_are_told_apart() {
     let found = find(CASES[4].0, &two_hundred());
     for untouched in [0..954_375, 0..1, 1_188_450..1_188_451, 5_245_607..8_922_518, 9_250_532..SIZE]

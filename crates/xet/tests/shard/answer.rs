@@ -85,6 +85,19 @@ fn the_tables_lead_to_every_chunk_in_any_order_of_xorbs() {
             raw_start += chunk.raw_len;
         }
     }
+    let (table_at, count) = (number(footer, 40) as usize, number(footer, 48) as usize);
+    let xorbs: Vec<_> = (0..count)
+        .map(|index| table_at + 12 * index)
+        .map(|at| (number(&bytes, at), xorbs_at + 48 * small(at + 8) as usize))
+        .collect();
+    assert_eq!(count, 3);
+    assert!(xorbs.is_sorted());
+    for (word, header) in xorbs {
+        let hash = &bytes[header..header + 32];
+        assert!(
+            number(hash, 0) == word && answer.xorbs.iter().any(|xorb| xorb.hash.as_bytes() == hash)
+        );
+    }
     // The answer is a sound shard with a footer and no files.
     assert_eq!(parse_shard(&bytes, &ShardLimits::default()).unwrap().files, []);
 }

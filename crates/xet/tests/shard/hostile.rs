@@ -380,17 +380,17 @@ fn a_file_of_very_many_short_terms() {
 fn chunks_are_limited_and_cost_no_memory() {
     let (xorb, table) = make::xorb(&vec![(make::chunk(1).0, 1); 8192]);
     let tables: Tables = [(xorb, table)].into();
-    let file = make::file(&tables, &vec![(xorb, 0..8192); 200]);
+    let file = make::file(&tables, &vec![(xorb, 0..8192); 40]);
     let bytes = make::shard(&[file]);
-    let limits = ShardLimits { chunks: 8192 * 200, ..ShardLimits::default() };
+    let limits = ShardLimits { chunks: 8192 * 40, ..ShardLimits::default() };
     let parsed = only_file(parse_shard(&bytes, &limits).unwrap());
     let peak = memory::peak_of(|| {
-        assert_eq!(verify_file(&parsed, |xorb| tables.get(xorb)).unwrap().size, 8192 * 200);
+        assert_eq!(verify_file(&parsed, |xorb| tables.get(xorb)).unwrap().size, 8192 * 40);
     });
     assert!(peak < 1 << 20, "{peak}");
-    let limits = ShardLimits { chunks: 8192 * 200 - 1, ..limits };
+    let limits = ShardLimits { chunks: 8192 * 40 - 1, ..limits };
     let error = parse_shard(&bytes, &limits).unwrap_err();
-    assert_eq!(error.entry, ShardEntry::Term { file: 0, index: 199 });
+    assert_eq!(error.entry, ShardEntry::Term { file: 0, index: 39 });
 }
 
 /// 512 cases of each property, or as many as `STEELYARD_FUZZ_CASES` says.
