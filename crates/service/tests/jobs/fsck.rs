@@ -12,7 +12,7 @@ use steelyard_db::Value;
 use steelyard_service::Error;
 use steelyard_service::commits::{CommitRequest, Operation};
 use steelyard_service::fsck::{FsckOptions, Severity};
-use steelyard_service::lfs::{Pointer, UploadAnswer};
+use steelyard_service::lfs::{Pointer, UploadAnswer, UploadWays};
 
 use crate::world::{DAY, MODEL, World, on_both_databases, random, stored_key};
 
@@ -67,8 +67,8 @@ async fn upload(world: &World, repo: &RepoId, data: Bytes) -> Pointer {
         sha256: Sha256::new(sha2::Sha256::digest(&data).into()),
         size: data.len() as u64,
     };
-    let batch =
-        world.hub.grant_uploads(&world.alice, MODEL, repo, false, &[pointer]).await.unwrap();
+    let ways = UploadWays::default();
+    let batch = world.hub.grant_uploads(&world.alice, MODEL, repo, ways, &[pointer]).await.unwrap();
     let UploadAnswer::Granted(grant) = &batch.answers[0] else { panic!("{:?}", batch.answers) };
     let body = stream::iter([Ok::<_, Error>(data)]);
     world.hub.receive_upload(&grant.id, Some(pointer.size), body).await.unwrap();

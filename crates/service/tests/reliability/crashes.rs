@@ -8,6 +8,7 @@ use std::time::Duration;
 use steelyard_blob::Key;
 use steelyard_core::fault::arm_crash;
 use steelyard_core::{RepoId, Revision};
+use steelyard_service::lfs::UploadWays;
 use steelyard_service::{Action, Actor};
 
 use crate::invariants;
@@ -46,7 +47,8 @@ async fn leave_work(world: &World) {
     let orphan = Key::pack(uuid::Uuid::from_u128(1));
     world.blobs.put(&orphan, random(104, 100)).await.unwrap();
     let unused = crate::world::pointer_of(b"never sent");
-    world.hub.grant_uploads(&world.alice, MODEL, &gone, false, &[unused]).await.unwrap();
+    let ways = UploadWays::default();
+    world.hub.grant_uploads(&world.alice, MODEL, &gone, ways, &[unused]).await.unwrap();
     world.hub.delete_repo(&world.alice, MODEL, &gone).await.unwrap();
 }
 
@@ -112,7 +114,7 @@ async fn check_kept(world: &World) {
         assert!(snapshot.blob(entry.oid).unwrap() == random(n, size));
     }
     let large = crate::world::pointer_of(&random(100, 5000));
-    world.hub.check_linked(&snapshot, "kept.bin", large.sha256).await.unwrap();
+    world.hub.get_link(&snapshot, "kept.bin", large.sha256).await.unwrap();
 }
 
 macro_rules! crash_tests {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use steelyard_core::{Oid, Revision, Visibility};
-use steelyard_service::lfs::UploadAnswer;
+use steelyard_service::lfs::{UploadAnswer, UploadWays};
 use steelyard_service::{Action, Actor, Error};
 
 use crate::world::{MODEL, World, id, on_both_stores, path, put, put_large, random, request};
@@ -106,7 +106,8 @@ async fn a_pointer_alone_gives_nothing(world: World) {
     let direct = world.hub.signed_download(own_key, pointer.sha256).await;
     assert!(matches!(direct, Err(Error::NotFound(_))));
     // The upload is granted as if nobody had it: whether it exists is nobody's business.
-    let batch = world.hub.grant_uploads(&mallory, MODEL, &own, false, &[pointer]).await.unwrap();
+    let ways = UploadWays::default();
+    let batch = world.hub.grant_uploads(&mallory, MODEL, &own, ways, &[pointer]).await.unwrap();
     let UploadAnswer::Granted(grant) = &batch.answers[0] else { panic!("{batch:?}") };
     // A grant without bytes is not a link, whoever asks for it to be finished.
     let verified = world.hub.verify_upload(&grant.id, pointer).await;

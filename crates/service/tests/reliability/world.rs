@@ -17,7 +17,7 @@ use steelyard_git::tool::GitBinary;
 use steelyard_service::access::UserActor;
 use steelyard_service::accounts::CreateUser;
 use steelyard_service::commits::{CommitRequest, Operation};
-use steelyard_service::lfs::{LfsSettings, Pointer, UploadAnswer, UploadWay};
+use steelyard_service::lfs::{LfsSettings, Pointer, UploadAnswer, UploadWay, UploadWays};
 use steelyard_service::repos::CreateRepo;
 use steelyard_service::revisions::{Content, Snapshot};
 use steelyard_service::{Action, Actor, Error, Hub, HubParts, HubSettings};
@@ -193,7 +193,8 @@ impl World {
         data: &Bytes,
     ) -> Result<Pointer, Error> {
         let pointer = pointer_of(data);
-        let batch = self.hub.grant_uploads(actor, MODEL, id, true, &[pointer]).await?;
+        let ways = UploadWays { parts: true, xet: false };
+        let batch = self.hub.grant_uploads(actor, MODEL, id, ways, &[pointer]).await?;
         let UploadAnswer::Granted(grant) = &batch.answers[0] else {
             assert_eq!(batch.answers[0], UploadAnswer::Present);
             return Ok(pointer);
