@@ -55,12 +55,12 @@ async fn what_nobody_links_to_goes(w: World) {
     assert_eq!(w.download_href("alice/m", None, b"two").await, None);
 
     let young = w.hub.sweep_lfs(w.hub.now().plus_secs(DAY)).await.unwrap();
-    assert_eq!(young, LfsSwept { uploads: 4, condemned: 0, deleted: 0 });
+    assert_eq!(young, LfsSwept { uploads: 4, condemned: 0, deleted: 0, left_over: 0 });
     let first = w.hub.sweep_lfs(far_future(0)).await.unwrap();
-    assert_eq!(first, LfsSwept { uploads: 0, condemned: 1, deleted: 0 });
+    assert_eq!(first, LfsSwept { uploads: 0, condemned: 1, deleted: 0, left_over: 0 });
     assert!(has_bytes(&w, b"one").await);
     let second = w.hub.sweep_lfs(far_future(2)).await.unwrap();
-    assert_eq!(second, LfsSwept { uploads: 0, condemned: 0, deleted: 1 });
+    assert_eq!(second, LfsSwept { uploads: 0, condemned: 0, deleted: 1, left_over: 0 });
     assert!(
         !has_bytes(&w, b"one").await
             && has_bytes(&w, b"two").await
@@ -95,7 +95,7 @@ async fn bytes_that_no_row_names_go(w: World) {
     let now = w.hub.now().plus_secs(-400 * DAY);
     assert_eq!(w.hub.sweep_lfs_orphans(now).await.unwrap(), LfsSwept::default(), "too young");
     let found = w.hub.sweep_lfs_orphans(far_future(0)).await.unwrap();
-    assert_eq!(found, LfsSwept { uploads: 1, condemned: 1, deleted: 0 });
+    assert_eq!(found, LfsSwept { uploads: 1, condemned: 1, deleted: 0, left_over: 0 });
     assert_eq!(w.hub.blobs().head(&staged).await.unwrap(), None);
     assert_eq!(w.hub.sweep_lfs_orphans(far_future(0)).await.unwrap(), LfsSwept::default());
     assert_eq!(w.hub.sweep_lfs(far_future(2)).await.unwrap().deleted, 1);
