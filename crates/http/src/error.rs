@@ -140,7 +140,7 @@ impl IntoResponse for ApiError {
 }
 
 /// Errors somebody must act on are logged here, once, with their whole chain; the client sees only the request id.
-fn log(error: &Error, record: &ErrorRecord) {
+pub(crate) fn log(error: &Error, record: &ErrorRecord) {
     if !record.status.is_server_error() || record.status == StatusCode::NOT_IMPLEMENTED {
         return;
     }

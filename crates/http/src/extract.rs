@@ -43,7 +43,7 @@ fn forwarded_for(headers: &HeaderMap, trusted_proxies: usize) -> Option<&str> {
     (address.len() <= FORWARDED_BYTES_MAX).then_some(address)
 }
 
-fn token_of(headers: &HeaderMap) -> Result<Option<String>, Error> {
+pub(crate) fn token_of(headers: &HeaderMap) -> Result<Option<String>, Error> {
     let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
     let value = value.to_str().map_err(|_| Error::BadCredentials)?;
     let (scheme, rest) = value.split_once(' ').ok_or(Error::BadCredentials)?;

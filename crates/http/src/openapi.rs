@@ -6,6 +6,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 use steelyard_core::{Oid, RepoId, RepoKind};
+use steelyard_service::xet::XetScope;
 use steelyard_service::{Action, Error, Missing};
 
 use crate::error::ErrorRecord;
@@ -165,6 +166,9 @@ fn path_parameter(name: &str) -> Value {
         "topic" => "What the client reports about.",
         "number" => "The part's number, from 1.",
         "sha256" => "The content's SHA-256 in lower-case hexadecimal.",
+        "hash" => "A hash of Xet: of a xorb, a chunk or a file.",
+        "prefix" => "`default`.",
+        "key" => "A xorb, as the address names it.",
         _ => "The id that an earlier answer gave.",
     };
     json!({"name": name, "in": "path", "required": true, "description": what, "schema": {"type": "string"}})
@@ -214,6 +218,12 @@ fn who(access: Access) -> &'static str {
     match access {
         Access::Anyone => "anybody",
         Access::User => "any user with a valid token; what the request names may ask for more",
+        Access::Xet(XetScope::Read) => {
+            "whoever holds a token of the content store for the repository"
+        }
+        Access::Xet(XetScope::Write) => {
+            "whoever holds a token of the content store that may write to the repository"
+        }
         Access::Signed => "whoever holds this address, which the hub signed for an hour or a few",
         Access::Repo(Action::ReadRepo) => {
             "anybody for a public repository; its owner and the organisation's members for a private one"
@@ -240,6 +250,7 @@ fn who(access: Access) -> &'static str {
 fn security(access: Access) -> Value {
     match access {
         Access::Signed => json!([{"signature": [], "expires": []}]),
+        Access::Xet(_) => json!([{"xet": []}]),
         Access::Anyone | Access::Repo(Action::ReadRepo | Action::ReadContent) => {
             json!([{}, {"bearer": []}, {"basic": []}])
         }
@@ -251,6 +262,7 @@ fn security_schemes() -> Value {
     json!({
         "bearer": {"type": "http", "scheme": "bearer", "description": "An access token: hf_…"},
         "basic": {"type": "http", "scheme": "basic", "description": "Any user name, an access token as password."},
+        "xet": {"type": "http", "scheme": "bearer", "description": "A token from xet-read-token or xet-write-token."},
         "signature": {"type": "apiKey", "in": "query", "name": "signature", "description": "Made by the hub."},
         "expires": {"type": "apiKey", "in": "query", "name": "expires", "description": "Covered by the signature."},
     })
@@ -262,6 +274,7 @@ fn statuses(route: &Route) -> Vec<u16> {
         Access::Anyone => &[400, 401, 429],
         Access::User => &[400, 401, 403, 404, 429],
         Access::Repo(_) => &[307, 400, 401, 403, 404, 429],
+        Access::Xet(_) => &[400, 401, 403, 404],
         Access::Signed => &[400, 403, 404],
     };
     let mut all: Vec<u16> = access.iter().chain(route.fails).copied().chain([500, 503]).collect();
@@ -316,6 +329,10 @@ fn causes() -> Vec<(Error, &'static str)> {
         (
             Error::NotImplemented(String::new()),
             "this hub does not do this; the message says what to leave out",
+        ),
+        (
+            Error::Busy { what: "", retry_after_secs: 1 },
+            "the hub has too much to do at the moment; `Retry-After` says when to try again",
         ),
         (
             Error::Unavailable(nothing()),
@@ -446,6 +463,6 @@ mod tests {
         let codes = &responses["E404"]["headers"]["X-Error-Code"]["schema"]["enum"];
         assert_eq!(*codes, json!(["RepoNotFound", "RevisionNotFound", "EntryNotFound"]));
         let names: HashSet<_> = causes().iter().map(|(error, _)| error.code()).collect();
-        assert_eq!(names.len(), 15, "one cause for each case of the service's error: {names:?}");
+        assert_eq!(names.len(), 16, "one cause for each case of the service's error: {names:?}");
     }
 }

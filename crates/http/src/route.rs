@@ -3,9 +3,10 @@
 
 use axum::Router;
 use axum::http::StatusCode;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use axum::routing::MethodRouter;
 use schemars::JsonSchema;
+use steelyard_service::xet::XetScope;
 use steelyard_service::{Action, Error, Hub};
 
 use crate::openapi::{Carried, Parameter};
@@ -20,6 +21,8 @@ pub enum Access {
     User,
     /// Whoever may do this with the repository named in the path.
     Repo(Action),
+    /// Whoever holds a token of the content store for this; what it names must be the token's repository's.
+    Xet(XetScope),
     /// Whoever holds a URL that this hub signed.
     Signed,
 }
@@ -119,9 +122,18 @@ pub fn build_router(hub: Hub) -> Router {
     }
     router
         .fallback(unknown)
+        .method_not_allowed_fallback(wrong_method)
         .layer(axum::middleware::from_fn(middleware::follow_moves))
         .layer(axum::middleware::from_fn_with_state(hub.clone(), middleware::identify))
         .with_state(hub)
+}
+
+/// A method that a path does not have. Clients of the content store take anything but 404 for a failure of the store.
+async fn wrong_method(uri: axum::http::Uri) -> Response {
+    if uri.path().starts_with(routes::XET_ROOT) {
+        return unknown(uri).await.into_response();
+    }
+    StatusCode::METHOD_NOT_ALLOWED.into_response()
 }
 
 /// A path this hub does not have. Clients probe a few; a JSON body keeps their parsers calm.

@@ -2,18 +2,25 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up must fail loudly")]
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use axum::response::Response;
 use steelyard_core::{RepoKind, RepoName, TokenRole, Visibility};
 use steelyard_http::{Access, Route, build_router, routes};
 use steelyard_service::repos::CreateRepo;
+use steelyard_service::xet::XetScope;
 use steelyard_service::{Action, Actor, Hub};
 use steelyard_testkit::{Stores, TestHub};
 use tower::ServiceExt as _;
 
 /// The end of a path template, and a body that a route with this end accepts.
 const BODIES: &[(&str, &str)] = &[
+    (
+        "/lfs-files/duplicate",
+        r#"{"target": {"type": "model", "name": "mallory/copy"}, "files": []}"#,
+    ),
     ("/duplicate", r#"{"repository": "mallory/copy"}"#),
     ("/preupload/{*rest}", r#"{"files": []}"#),
     ("/commit/{*rest}", "{\"key\":\"header\",\"value\":{\"summary\":\"s\"}}"),
@@ -26,6 +33,12 @@ const BODIES: &[(&str, &str)] = &[
         "/info/lfs/verify",
         r#"{"oid": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "size": 0}"#,
     ),
+    ("/xorb-grants/{prefix}/{hash}", r#"{"length": 1}"#),
+    (
+        "/v1/reconstructions",
+        r#"[{"prefix": "default", "hash": "0101010101010101010101010101010101010101010101010101010101010101"}]"#,
+    ),
+    ("/v1/telemetry", "{}"),
 ];
 
 /// What a template's parameters stand for; the revision and the path are real.
@@ -39,6 +52,10 @@ fn path_of(route: &Route, repo: &str) -> String {
     let path =
         route.path.replace("{ns}", namespace).replace("{name}", name).replace("{*rest}", rest);
     let path = path.replace("{id}", "018f0000-0000-7000-8000-000000000000");
+    let path = path.replace("{prefix}", "default").replace("{hash}", &"01".repeat(32));
+    if path == "/api/xet/v1/reconstructions" {
+        return format!("{path}?file_id={}", "01".repeat(32));
+    }
     if path.ends_with("/info/refs") { format!("{path}?service=git-upload-pack") } else { path }
 }
 
@@ -156,6 +173,105 @@ async fn routes_for_users_refuse_nobody_in_particular() {
                 Request::builder().method(*method).uri(&path).body(Body::from(body)).unwrap();
             let response = build_router(world.test.hub.clone()).oneshot(request).await.unwrap();
             assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{method} {path}");
+        }
+    }
+}
+
+fn xet_routes() -> Vec<(Route, XetScope)> {
+    let table = routes::table().into_iter();
+    table
+        .filter_map(
+            |route| {
+                if let Access::Xet(scope) = route.access { Some((route, scope)) } else { None }
+            },
+        )
+        .collect()
+}
+
+/// A token of the content store, as a client gets it.
+async fn xet_token(world: &World, route: &str, token: Option<&str>) -> String {
+    let path = format!("/api/models/alice/secret/{route}");
+    let response = ask(&world.test.hub, "GET", &path, "", token).await;
+    assert_eq!(response.status(), StatusCode::OK, "{path}");
+    response.headers()["x-xet-access-token"].to_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn the_content_store_takes_its_own_tokens_alone() {
+    let world = world(Visibility::Public).await;
+    let read = xet_token(&world, "xet-read-token/main", Some(&world.owner)).await;
+    let write = xet_token(&world, "xet-write-token/main", Some(&world.owner)).await;
+    let unauthorized = StatusCode::UNAUTHORIZED;
+    for (route, scope) in xet_routes() {
+        let path = path_of(&route, "alice/secret");
+        for method in route.methods {
+            let ask = async |token| {
+                ask(&world.test.hub, method, &path, &route.path, token).await.status()
+            };
+            assert_eq!(ask(None).await, unauthorized, "{method} {path}");
+            assert_eq!(
+                ask(Some(&*world.owner)).await,
+                unauthorized,
+                "{method} {path}: a hub token"
+            );
+            let cut = Some(&write[..write.len() - 1]);
+            assert_eq!(ask(cut).await, unauthorized, "{method} {path}: half a token");
+            let with_read = ask(Some(&*read)).await;
+            let is_refused = with_read == StatusCode::FORBIDDEN;
+            assert_eq!(is_refused, scope == XetScope::Write, "{method} {path}: {with_read}");
+            let with_write = ask(Some(&*write)).await;
+            assert!(
+                with_write != unauthorized && with_write != StatusCode::FORBIDDEN,
+                "{method} {path}: {with_write}"
+            );
+        }
+    }
+    // Nor do they count anywhere else.
+    let path = "/api/models/alice/secret";
+    let refused = ask(&world.test.hub, "GET", path, "", Some(&write)).await;
+    assert_eq!(refused.status(), unauthorized);
+}
+
+#[tokio::test]
+async fn tokens_of_the_content_store_say_only_what_was_allowed() {
+    let world = world(Visibility::Public).await;
+    let stranger =
+        xet_token(&world, "xet-write-token/None?create_pr=1", Some(&world.stranger)).await;
+    let nobody = xet_token(&world, "xet-read-token/main", None).await;
+    let request = Request::builder()
+        .method("PUT")
+        .uri("/api/models/alice/secret/settings")
+        .header("authorization", format!("Bearer {}", world.owner))
+        .body(Body::from(r#"{"private": true}"#))
+        .unwrap();
+    let response = build_router(world.test.hub.clone()).oneshot(request).await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    world.test.clock.advance(Duration::from_secs(11));
+    for (route, scope) in xet_routes() {
+        // What a client reports about itself has to do with no repository.
+        if route.path.ends_with("/telemetry") {
+            continue;
+        }
+        let path = path_of(&route, "alice/secret");
+        for method in route.methods {
+            for (token, status) in
+                [(&stranger, StatusCode::NOT_FOUND), (&nobody, StatusCode::UNAUTHORIZED)]
+            {
+                if *token == nobody && scope == XetScope::Write {
+                    continue;
+                }
+                let refused = ask(&world.test.hub, method, &path, &route.path, Some(token)).await;
+                if route.path.ends_with("/v2/shards") {
+                    let told = text(refused).await;
+                    assert!(
+                        told.ends_with("\"Repository not found\",\"retryable\":false}\n"),
+                        "{told}"
+                    );
+                    continue;
+                }
+                assert_eq!(refused.status(), status, "{method} {path}");
+                assert_eq!(refused.headers()["x-error-code"], "RepoNotFound", "{method} {path}");
+            }
         }
     }
 }

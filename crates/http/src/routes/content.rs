@@ -4,17 +4,24 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use steelyard_core::{RepoKind, Revision};
+use serde_json::json;
+use steelyard_core::{RepoKind, Revision, XetHash};
+use steelyard_service::lfs::Home;
 use steelyard_service::revisions::{Content, Entry, EntryKind, LfsInfo, Snapshot};
+use steelyard_service::xet::XetScope;
 use steelyard_service::{Action, Hub};
 
+use super::xet::token::{cas_url, token_path};
 use crate::error::REPO_COMMIT;
-use crate::extract::{Caller, Target};
+use crate::extract::{Caller, Origin, Target};
 use crate::file::{FileReply, respond_bytes, respond_stream};
 use crate::{Access, ApiError, Route};
 
 const LINKED_ETAG: HeaderName = HeaderName::from_static("x-linked-etag");
 const LINKED_SIZE: HeaderName = HeaderName::from_static("x-linked-size");
+const XET_HASH: HeaderName = HeaderName::from_static("x-xet-hash");
+/// How huggingface.js asks where a file can be had from.
+const XET_FILE_INFO: &str = "application/vnd.xet-fileinfo+json";
 
 pub(super) fn add(table: &mut Vec<Route>) {
     let read = Access::Repo(Action::ReadContent);
@@ -38,10 +45,12 @@ fn file(route: Route) -> Route {
 /// The file as its author meant it: large files come from the object store.
 ///
 /// HEAD is answered here and not by a redirect, because huggingface_hub follows redirects within one origin and then
-/// misses the headers; GET of a large file goes to the object store when that can be reached directly.
+/// misses the headers; GET of a large file goes to the object store when that can be reached directly. What is stored in
+/// xorbs is put together here for every client that does not do that itself: the headers tell who can.
 async fn resolve(
     State(hub): State<Hub>,
     Caller(actor): Caller,
+    Origin(origin): Origin,
     target: Target,
     method: Method,
     headers: HeaderMap,
@@ -59,38 +68,107 @@ async fn resolve(
             Ok(respond_bytes(&method, &headers, reply, bytes))
         }
         Content::Large(lfs) => {
-            large(&hub, &snapshot, &entry, lfs, immutable, &method, &headers).await
+            let reply = reply_for(&snapshot, &entry, lfs.size, lfs.sha256.to_string(), immutable);
+            let call = Call { hub: &hub, origin: &origin, method: &method, headers: &headers };
+            call.large(&snapshot, &entry.path, lfs, reply).await
         }
     }
 }
 
-async fn large(
-    hub: &Hub,
-    snapshot: &Snapshot,
-    entry: &Entry,
-    lfs: LfsInfo,
-    immutable: bool,
-    method: &Method,
-    headers: &HeaderMap,
-) -> Result<Response, ApiError> {
-    hub.check_linked(snapshot, &entry.path, lfs.sha256).await?;
-    let mut reply = reply_for(snapshot, entry, lfs.size, lfs.sha256.to_string(), immutable);
-    reply.headers.insert(LINKED_SIZE, HeaderValue::from(lfs.size));
-    if let Ok(etag) = HeaderValue::from_str(&format!("\"{}\"", lfs.sha256)) {
-        reply.headers.insert(LINKED_ETAG, etag);
+/// A request for a file.
+struct Call<'a> {
+    hub: &'a Hub,
+    origin: &'a str,
+    method: &'a Method,
+    headers: &'a HeaderMap,
+}
+
+impl Call<'_> {
+    async fn large(
+        &self,
+        snapshot: &Snapshot,
+        path: &str,
+        lfs: LfsInfo,
+        mut reply: FileReply<'_>,
+    ) -> Result<Response, ApiError> {
+        let hub = self.hub;
+        let link = hub.get_link(snapshot, path, lfs.sha256).await?;
+        reply.headers.insert(LINKED_SIZE, HeaderValue::from(lfs.size));
+        if let Ok(etag) = HeaderValue::from_str(&format!("\"{}\"", lfs.sha256)) {
+            reply.headers.insert(LINKED_ETAG, etag);
+        }
+        if let Home::Xet { hash, .. } | Home::Claimed { hash, .. } = link.home {
+            let xet = XetAddresses::of(self.origin, snapshot, &hash);
+            xet.describe(&mut reply.headers);
+            if accepts(self.headers, XET_FILE_INFO) {
+                return Ok(xet.into_response(reply.headers));
+            }
+        }
+        if *self.method == Method::GET
+            && let Some(url) = hub.direct_download_url(&link, path).await?
+            && let Ok(location) = HeaderValue::from_str(&url)
+        {
+            let mut headers = reply.headers;
+            headers.insert(header::LOCATION, location);
+            return Ok((StatusCode::FOUND, headers).into_response());
+        }
+        respond_stream(self.method, self.headers, reply, |range| async move {
+            hub.open_content(&link, range).await
+        })
+        .await
     }
-    if *method == Method::GET
-        && let Some(url) = hub.direct_download_url(lfs.sha256, &entry.path).await?
-        && let Ok(location) = HeaderValue::from_str(&url)
-    {
-        let mut headers = reply.headers;
-        headers.insert(header::LOCATION, location);
-        return Ok((StatusCode::FOUND, headers).into_response());
+}
+
+/// Where a client gets what it needs to put a file together from xorbs.
+struct XetAddresses {
+    hash: XetHash,
+    /// Gives tokens.
+    token: String,
+    /// Says what to fetch.
+    reconstruction: String,
+}
+
+impl XetAddresses {
+    fn of(origin: &str, snapshot: &Snapshot, hash: &XetHash) -> Self {
+        let (repo, commit) = (&snapshot.repo, snapshot.commit.to_string());
+        let token = token_path(repo.kind, &repo.repo, XetScope::Read, &commit);
+        let reconstruction = format!("{}/v2/reconstructions/{hash}", cas_url(origin));
+        Self { hash: *hash, token: format!("{origin}{token}"), reconstruction }
     }
-    respond_stream(method, headers, reply, |range| async move {
-        hub.open_content(&lfs.sha256, range).await
-    })
-    .await
+
+    /// Says it in headers: huggingface_hub reads the hash and `xet-auth` (utils/_xet.py), huggingface.js both links.
+    fn describe(&self, headers: &mut HeaderMap) {
+        let links = format!(
+            "<{}>; rel=\"xet-auth\", <{}>; rel=\"xet-reconstruction-info\"",
+            self.token, self.reconstruction
+        );
+        let values = [(XET_HASH, self.hash.to_string()), (header::LINK, links)];
+        for (name, value) in values {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                headers.insert(name, value);
+            }
+        }
+        headers.insert(header::VARY, HeaderValue::from_static("Origin, Authorization, Accept"));
+    }
+
+    /// Says it in a body, too, to a client that asked for nothing else.
+    fn into_response(self, mut headers: HeaderMap) -> Response {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(XET_FILE_INFO));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+        let body = json!({
+            "hash": self.hash,
+            "refreshUrl": self.token,
+            "reconstructionUrl": self.reconstruction,
+        });
+        (StatusCode::OK, headers, body.to_string()).into_response()
+    }
+}
+
+/// True when the request names a media type among those it takes.
+fn accepts(headers: &HeaderMap, wanted: &str) -> bool {
+    let values = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let mut types = values.flat_map(|value| value.split(','));
+    types.any(|one| one.split(';').next().is_some_and(|name| name.trim() == wanted))
 }
 
 /// The bytes git holds: for a large file, its pointer.
@@ -131,7 +209,7 @@ fn reply_for<'a>(
     }
     headers.insert(header::VARY, HeaderValue::from_static("Origin, Authorization"));
     let exposed = "X-Repo-Commit,X-Request-Id,X-Error-Code,X-Error-Message,X-Linked-Size,X-Linked-ETag,\
-                   ETag,Link,Accept-Ranges,Content-Range";
+                   X-Xet-Hash,ETag,Link,Accept-Ranges,Content-Range";
     headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(exposed));
     FileReply { path: &entry.path, size, etag: Some(etag), immutable, headers }
 }

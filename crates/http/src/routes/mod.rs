@@ -9,8 +9,10 @@ mod lfs;
 mod refs;
 mod repo;
 mod tree;
+mod xet;
 
 pub use commit::parse_commit;
+pub(crate) use xet::ROOT as XET_ROOT;
 
 use crate::Route;
 
@@ -22,6 +24,11 @@ pub const TAGS: &[(&str, &str)] = &[
     ("Files", "List files and read their contents."),
     ("History", "Branches, tags, commits."),
     ("Large files", "git-lfs, and the lists of large files."),
+    (
+        "Xet",
+        "Large files as chunks, of which each is stored once: what hf_xet speaks. Paths below /api/xet take a token \
+             from xet-read-token or xet-write-token.",
+    ),
     ("git", "git's smart HTTP protocol."),
 ];
 
@@ -36,6 +43,7 @@ const PARTS: &[Part] = &[
     ("Files", content::add),
     ("History", refs::add),
     ("Large files", lfs::add),
+    ("Xet", xet::add),
     ("git", git::add),
 ];
 

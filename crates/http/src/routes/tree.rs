@@ -8,7 +8,7 @@ use axum::routing::{get, post};
 use serde_json::json;
 use steelyard_core::limits::{JSON_BODY_BYTES_MAX, PATHS_INFO_MAX};
 use steelyard_core::{RepoKind, Revision};
-use steelyard_service::revisions::TreeQuery;
+use steelyard_service::revisions::{Entry, TreeQuery};
 use steelyard_service::{Action, Error, Hub};
 
 use crate::extract::{Caller, Origin, Params, Target};
@@ -75,9 +75,19 @@ async fn tree(
         cursor: link::cursor(&params)?,
         limit: params.get("limit").and_then(|limit| limit.parse().ok()),
     };
+    let repo_id = snapshot.repo.id;
     let page = blocking(move || snapshot.list_tree(&query)).await?;
     let headers = link::next_page(&origin, uri.path(), &params, page.next.as_ref());
-    Ok((headers, Json(page.items.into_iter().map(TreeEntryResponse::from).collect())))
+    Ok((headers, Json(entries(&hub, repo_id, page.items).await?)))
+}
+
+async fn entries(
+    hub: &Hub,
+    repo_id: i64,
+    entries: Vec<Entry>,
+) -> Result<Vec<TreeEntryResponse>, Error> {
+    let hashes = hub.xet_hashes(repo_id, &entries).await?;
+    Ok(entries.into_iter().map(|entry| TreeEntryResponse::new(entry, &hashes)).collect())
 }
 
 /// The Python client sends a form, huggingface.js sends JSON.
@@ -110,8 +120,9 @@ async fn paths_info(
         }
         .into());
     }
-    let entries = blocking(move || snapshot.paths_info(&request.paths, request.expand)).await?;
-    Ok(Json(entries.into_iter().map(TreeEntryResponse::from).collect()))
+    let repo_id = snapshot.repo.id;
+    let found = blocking(move || snapshot.paths_info(&request.paths, request.expand)).await?;
+    Ok(Json(entries(&hub, repo_id, found).await?))
 }
 
 async fn safetensors(

@@ -91,7 +91,7 @@ pub(crate) struct ActionsResponse {
     pub(crate) download: Option<ActionResponse>,
 }
 
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct ActionResponse {
     pub(crate) href: String,
     /// For `multipart`: `chunk_size`, and the address of each part under its number. The numbers have leading zeros

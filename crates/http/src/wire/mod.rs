@@ -7,6 +7,7 @@ pub mod lfs;
 pub mod refs;
 pub mod repo;
 pub mod tree;
+pub mod xet;
 
 use schemars::JsonSchema;
 

@@ -1,8 +1,11 @@
 //! Entries of trees, as `tree` and `paths-info` list them.
 
+use std::collections::HashMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use steelyard_core::{Sha256, XetHash};
 use steelyard_service::revisions::{CommitInfo, Entry, EntryKind};
 
 /// One entry.
@@ -15,6 +18,10 @@ pub struct TreeEntryResponse {
     size: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     lfs: Option<TreeLfsResponse>,
+    /// Of a large file that is stored in xorbs: clients fetch those themselves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    xet_hash: Option<XetHash>,
     path: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_commit: Option<LastCommitResponse>,
@@ -36,8 +43,9 @@ struct LastCommitResponse {
     date: String,
 }
 
-impl From<Entry> for TreeEntryResponse {
-    fn from(entry: Entry) -> Self {
+impl TreeEntryResponse {
+    /// An entry, with the Xet hash of its content if that is among `hashes`.
+    pub(crate) fn new(entry: Entry, hashes: &HashMap<Sha256, XetHash>) -> Self {
         let (kind, size, lfs) = match entry.kind {
             EntryKind::File { size, lfs } => ("file", size, lfs),
             EntryKind::Directory => ("directory", 0, None),
@@ -52,6 +60,7 @@ impl From<Entry> for TreeEntryResponse {
                 size: lfs.size,
                 pointer_size: lfs.pointer_size,
             }),
+            xet_hash: lfs.and_then(|lfs| hashes.get(&lfs.sha256).copied()),
             path: entry.path,
             last_commit: entry.last_commit.as_ref().map(LastCommitResponse::from),
         }

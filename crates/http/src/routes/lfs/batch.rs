@@ -6,9 +6,13 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use steelyard_core::Timestamp;
 use steelyard_core::limits::LFS_BATCH_OBJECTS_MAX;
-use steelyard_service::lfs::{DownloadWay, Pointer, UploadAnswer, UploadGrant, UploadWay};
+use steelyard_service::lfs::{
+    DownloadWay, Pointer, Transfer, UploadAnswer, UploadGrant, UploadWay, UploadWays,
+};
+use steelyard_service::xet::XetScope;
 use steelyard_service::{Action, Actor, Error, Hub};
 
+use super::super::xet::token::{cas_url, token_path};
 use super::{LfsJson, signed_href};
 use crate::ApiError;
 use crate::extract::{Caller, Origin, Target};
@@ -18,6 +22,10 @@ use crate::wire::lfs::{
 };
 
 const HASH_ALGO: &str = "sha256";
+/// How huggingface.js spells it.
+const HASH_ALGO_JS: &str = "sha_256";
+/// The revision of a token for a pull request that does not exist yet, as clients write it.
+const PROPOSAL: &str = "None";
 const INVALID: &str =
     "oid must be a sha256 in lower-case hexadecimal, size a whole number of bytes";
 
@@ -44,7 +52,8 @@ pub(super) async fn batch(
 }
 
 fn check(request: &BatchRequest) -> Result<(), Error> {
-    if request.hash_algo.as_deref().is_some_and(|algo| algo != HASH_ALGO) {
+    let knows = |algo: &str| [HASH_ALGO, HASH_ALGO_JS].contains(&algo);
+    if !request.hash_algo.as_deref().is_none_or(knows) {
         // git-lfs: "if the server does not support the given algorithm, it should return 409".
         return Err(Error::conflict("hash_algo must be \"sha256\""));
     }
@@ -64,16 +73,21 @@ struct Call<'a> {
 
 impl Call<'_> {
     async fn upload(&self, request: &BatchRequest) -> Result<BatchResponse, Error> {
-        let takes_parts = request.transfers.iter().any(|name| name == "multipart");
+        let takes = |wanted: &str| request.transfers.iter().any(|name| name == wanted);
+        let ways = UploadWays { parts: takes("multipart"), xet: takes("xet") };
         let wanted: Vec<Pointer> =
             request.objects.iter().filter_map(ObjectRequest::pointer).collect();
         let (kind, id) = (self.target.kind, &self.target.id);
-        let batch = self.hub.grant_uploads(self.actor, kind, id, takes_parts, &wanted).await?;
+        let batch = self.hub.grant_uploads(self.actor, kind, id, ways, &wanted).await?;
+        let (transfer, xet) = match batch.transfer {
+            Transfer::Basic => ("basic", None),
+            Transfer::Multipart => ("multipart", None),
+            Transfer::Xet => ("xet", Some(self.xet_action().await?)),
+        };
         let answers = wanted
             .iter()
             .zip(batch.answers)
-            .map(|(pointer, answer)| self.upload_answer(pointer, answer));
-        let transfer = if batch.in_parts { "multipart" } else { "basic" };
+            .map(|(pointer, answer)| self.upload_answer(pointer, answer, xet.as_ref()));
         Ok(BatchResponse {
             transfer,
             objects: in_order(&request.objects, answers),
@@ -81,10 +95,38 @@ impl Call<'_> {
         })
     }
 
-    fn upload_answer(&self, pointer: &Pointer, answer: UploadAnswer) -> ObjectResponse {
+    /// What git-xet and huggingface.js need to upload xorbs: a token, and where to fetch the next one. Which revision the
+    /// files are for is decided when they are registered, so the token is one for proposals, which everybody may have
+    /// who got this far.
+    async fn xet_action(&self) -> Result<ActionResponse, Error> {
+        let (kind, id, scope) = (self.target.kind, &self.target.id, XetScope::Write);
+        let grant = self.hub.grant_xet_token(self.actor, kind, id, scope, PROPOSAL, true).await?;
+        let path = token_path(kind, id, scope, PROPOSAL);
+        let href = format!("{}{path}?create_pr=1", self.origin);
+        // Members of a JSON object, so their case counts (git_xet/src/constants.rs).
+        let header = BTreeMap::from([
+            ("X-Xet-Cas-Url".to_owned(), cas_url(self.origin)),
+            ("X-Xet-Access-Token".to_owned(), grant.token.expose().to_owned()),
+            ("X-Xet-Token-Expiration".to_owned(), grant.expires_at.secs().to_string()),
+        ]);
+        Ok(ActionResponse { href, header, expires_at: grant.expires_at })
+    }
+
+    /// `xet` is the action for files that go up as xorbs.
+    fn upload_answer(
+        &self,
+        pointer: &Pointer,
+        answer: UploadAnswer,
+        xet: Option<&ActionResponse>,
+    ) -> ObjectResponse {
         let (oid, size) = (pointer.sha256.to_string(), pointer.size);
         match answer {
             UploadAnswer::Present => ObjectResponse::present(oid, size),
+            UploadAnswer::AsXet => {
+                let actions =
+                    ActionsResponse { upload: xet.cloned(), ..ActionsResponse::default() };
+                ObjectResponse::with_actions(oid, size, actions)
+            }
             UploadAnswer::Granted(grant) => {
                 ObjectResponse::with_actions(oid, size, self.upload_actions(grant))
             }

@@ -68,7 +68,7 @@ pub(super) async fn download(
     check_signature(&hub, &uri)?;
     let sha256 = Sha256::parse(&sha256)?;
     let link = hub.signed_download(repo, sha256).await?;
-    let name = link.filename.unwrap_or_else(|| sha256.to_string());
+    let name = link.filename.clone().unwrap_or_else(|| sha256.to_string());
     let etag = Some(sha256.to_string());
     let reply = FileReply {
         path: &name,
@@ -77,9 +77,12 @@ pub(super) async fn download(
         immutable: true,
         headers: HeaderMap::new(),
     };
-    respond_stream(&method, &headers, reply, |range| async move {
-        hub.open_content(&sha256, range).await
-    })
+    respond_stream(
+        &method,
+        &headers,
+        reply,
+        |range| async move { hub.open_content(&link, range).await },
+    )
     .await
 }
 
