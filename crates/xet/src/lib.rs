@@ -49,5 +49,8 @@ pub const CHUNK_BYTES_MIN: usize = 8 * 1024;
 pub const CHUNK_BYTES_TARGET: usize = 64 * 1024;
 /// Most chunks in one xorb.
 pub const XORB_CHUNKS_MAX: usize = 8192;
-/// Most bytes of one xorb's chunks together, uncompressed.
-pub const XORB_RAW_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Raw bytes with which a xorb that is built here is full. So do most clients; huggingface.js fills xorbs by their
+/// compressed bytes, and one of text may have many times more.
+pub const XORB_FILL_BYTES: usize = 64 * 1024 * 1024;
+/// Most bytes of one xorb's chunks together, uncompressed: what so many chunks can have.
+pub const XORB_RAW_BYTES_MAX: usize = XORB_CHUNKS_MAX * CHUNK_BYTES_MAX;

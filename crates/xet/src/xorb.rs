@@ -1,4 +1,4 @@
-//! Xorbs: up to 8192 chunks and 64 MiB of raw bytes in one object, each chunk behind a header of eight bytes.
+//! Xorbs: up to 8192 chunks and 64 MiB in one object, each chunk behind a header of eight bytes.
 //!
 //! | bytes of a header | |
 //! |---|---|
@@ -17,7 +17,7 @@ mod decode;
 mod footer;
 
 use crate::compress::{DecompressError, Decompressor, Scheme};
-use crate::{CHUNK_BYTES_MAX, XORB_CHUNKS_MAX, XORB_RAW_BYTES_MAX};
+use crate::{CHUNK_BYTES_MAX, XORB_CHUNKS_MAX};
 
 pub use build::{BuiltXorb, Compression, PushError, XorbBuilder};
 pub use check::{CheckedXorb, check_xorb};
@@ -99,9 +99,6 @@ pub enum XorbError {
     /// More chunks than a xorb may have.
     #[error("the xorb has more than 8192 chunks")]
     ChunkCount,
-    /// More raw bytes than a xorb may have.
-    #[error("chunk {0} brings the xorb above 64 MiB of raw bytes")]
-    RawBytes(u32),
     /// A faulty chunk.
     #[error("chunk {index} {fault}")]
     Chunk {
@@ -190,9 +187,6 @@ impl Tally {
         let header =
             ChunkHeader::parse(bytes).map_err(|fault| XorbError::Chunk { index, fault })?;
         let raw_bytes = self.raw_bytes + header.raw_len;
-        if raw_bytes as usize > XORB_RAW_BYTES_MAX {
-            return Err(XorbError::RawBytes(index));
-        }
         (self.chunks, self.raw_bytes) = (index + 1, raw_bytes);
         Ok(header)
     }

@@ -7,7 +7,7 @@ use super::ChunkHeader;
 use crate::compress::{Compressor, Scheme};
 use crate::hash::Tree;
 use crate::table::{ChunkTable, TableBuilder};
-use crate::{CHUNK_BYTES_MAX, XORB_CHUNKS_MAX, XORB_RAW_BYTES_MAX};
+use crate::{CHUNK_BYTES_MAX, XORB_CHUNKS_MAX, XORB_FILL_BYTES};
 
 /// Every so many chunks all schemes are tried; the chunks between take the one that won.
 const SAMPLE_EVERY: u32 = 32;
@@ -69,7 +69,7 @@ impl XorbBuilder {
     /// True when a chunk of `len` raw bytes does not fit any more.
     pub fn is_full_for(&self, len: usize) -> bool {
         self.table.len() as usize >= XORB_CHUNKS_MAX
-            || self.table.raw_bytes() as usize + len > XORB_RAW_BYTES_MAX
+            || self.table.raw_bytes() as usize + len > XORB_FILL_BYTES
     }
 
     /// True while the xorb has no chunk.
