@@ -316,11 +316,10 @@ mod tests {
         let mut builder = TableBuilder::new();
         assert_eq!(builder.push(&hash(1), 9, 0), Err(TableError::Offsets(0)));
         assert_eq!(builder.push(&hash(1), 9, 131_073), Err(TableError::Offsets(0)));
-        for _ in 0..512 {
+        for _ in 0..8192 {
             builder.push(&hash(1), 9, 131_072).unwrap();
         }
-        assert_eq!(builder.push(&hash(1), 9, 1), Err(TableError::Offsets(512)));
-        assert_eq!((builder.len(), builder.raw_bytes()), (512, 1 << 26));
+        assert_eq!((builder.len(), builder.raw_bytes()), (8192, 1 << 30));
         let mut builder = TableBuilder::new();
         builder.push(&hash(1), u32::MAX, 1).unwrap();
         assert_eq!(builder.push(&hash(1), 1, 1), Err(TableError::Offsets(1)), "the sum wraps");
