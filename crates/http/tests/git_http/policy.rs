@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use steelyard_core::{Sha256, Visibility};
 use steelyard_db::lfs;
+use steelyard_testkit::tools;
 
 use crate::world::{MODEL, World, commit, noise, ref_of};
 
@@ -17,7 +18,7 @@ fn pointer(size: u64) -> String {
 /// Writes an object without any check; says its id.
 fn write_object(work: &Path, kind: &str, content: &[u8]) -> String {
     use std::io::Write as _;
-    let mut child = Command::new("git")
+    let mut child = Command::new(tools::git().unwrap())
         .args(["hash-object", "-w", "--literally", "--stdin", "-t", kind])
         .current_dir(work)
         .stdin(Stdio::piped())
@@ -202,7 +203,7 @@ async fn objects_of_others_and_of_refused_pushes_are_not_given_out() {
 /// A pack of these objects and no others.
 fn pack_of(work: &Path, oids: &[&str]) -> Vec<u8> {
     use std::io::Write as _;
-    let mut child = Command::new("git")
+    let mut child = Command::new(tools::git().unwrap())
         .args(["pack-objects", "--stdout", "-q"])
         .current_dir(work)
         .stdin(Stdio::piped())

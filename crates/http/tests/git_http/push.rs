@@ -1,6 +1,6 @@
 //! Pushes that are accepted, wholly or in part.
 
-use crate::world::{MODEL, World, commit, noise, ref_of};
+use crate::world::{EMPTY_PACK, MODEL, World, commit, noise, ref_of};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn branches_and_tags_come_move_and_go() {
@@ -152,9 +152,8 @@ async fn whoever_waits_for_a_push_hears_that_it_goes_on() {
         tokio::time::sleep(std::time::Duration::from_secs(12)).await;
         drop(other);
     });
-    let empty = b"PACK\0\0\0\x02\0\0\0\0\x02\x9d\x08\x82\x3b\xd8\xa8\xea\xb5\x10\xad\x6a\xc7\x5c\x82\x3c\xfd\x3e\xd3\x1e";
     let capabilities = "report-status side-band-64k";
-    let answer = world.post_push_as(capabilities, MODEL, &head, "refs/heads/new", empty);
+    let answer = world.post_push_as(capabilities, MODEL, &head, "refs/heads/new", EMPTY_PACK);
     release.await.unwrap();
     assert!(answer.starts_with("0005\u{1}"), "{answer}");
     assert!(answer.contains("unpack ok") && answer.contains("ok refs/heads/new"), "{answer}");

@@ -8,10 +8,12 @@ use steelyard_core::{Namespace, RepoId, RepoKind, RepoName, TokenRole, Visibilit
 use steelyard_db::repo::{self, RepoRow};
 use steelyard_service::repos::CreateRepo;
 use steelyard_service::{Actor, Hub};
-use steelyard_testkit::{Stores, TestHub};
+use steelyard_testkit::{Stores, TestHub, tools};
 use tempfile::TempDir;
 
 pub const MODEL: &str = "alice/m";
+/// A pack of no objects.
+pub const EMPTY_PACK: &[u8] = b"PACK\0\0\0\x02\0\0\0\0\x02\x9d\x08\x82\x3b\xd8\xa8\xea\xb5\x10\xad\x6a\xc7\x5c\x82\x3c\xfd\x3e\xd3\x1e";
 
 /// A hub with the users `alice` and `bob`, alice's public model `m`, and a directory for clones.
 pub struct World {
@@ -141,7 +143,7 @@ impl World {
 
 /// Runs git, which finds no configuration but that in `home`.
 pub fn git(home: &Path, cwd: &Path, args: &[&str]) -> Said {
-    let output: Output = Command::new("git")
+    let output: Output = Command::new(tools::git().unwrap())
         .args([
             "-c",
             "user.name=Alice",

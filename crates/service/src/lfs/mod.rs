@@ -34,6 +34,7 @@ mod locks;
 mod rewrite;
 mod settings;
 mod sweep;
+mod tips;
 mod upload;
 
 pub use batch::{
@@ -44,6 +45,7 @@ pub use locks::{Lock, LockQuery, Locking};
 pub use settings::LfsSettings;
 pub use steelyard_db::lfs::{Home, LinkRow};
 pub use sweep::LfsSwept;
+pub(crate) use tips::{NewPointers, Unlinked, commits_of};
 
 use steelyard_blob::BlobError;
 

@@ -4,8 +4,9 @@
 //! refs were read: a branch pushed meanwhile would keep the files. Losing against a writer costs little, because what
 //! was rewritten is kept and only new commits are looked at; from the fifth attempt on the repository's write lock is
 //! taken first. The old commits stay as long as anything that was cut off, and go with `git.drop`.
-//! Until then who has their ids can read them and make refs to them again; their pointers lead to nothing, because the
-//! links are gone.
+//! Until then who has their ids can read them; their pointers lead to nothing, because the links are gone, and no ref
+//! can be set to them again (`tips.rs`). The repository's epoch is raised, so that nothing lands which was checked
+//! while the files were still there.
 
 use std::sync::Arc;
 
@@ -195,6 +196,7 @@ impl Hub {
             self.record_refs(&mut tx, plan.actor, plan.repo, changes).await?;
         }
         let deleted = self.delete_links(&mut tx, plan.actor, repo_id, plan.file_ids).await?;
+        pack::bump_gc_epoch(&mut tx, repo_id).await?;
         crash_point("lfs.purge.before_commit");
         tx.commit().await?;
         crash_point("lfs.purge.after_commit");

@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use steelyard_card::validate;
 use steelyard_core::limits::{CARD_BYTES_MAX, REGULAR_FILE_BYTES_MAX};
-use steelyard_core::{Oid, RepoKind, Sha256};
+use steelyard_core::{Oid, RepoKind};
 use steelyard_git::walk::is_ancestor;
-use steelyard_git::{GitError, ObjectKind, ObjectSource, Pack, lfs_pointer, read};
+use steelyard_git::{GitError, ObjectKind, ObjectSource, Pack, read};
 
 use super::judge::{Entry, Rules};
 use super::paths::find_paths;
 use crate::history::{Change, History, broken};
+use crate::lfs::Unlinked;
 use crate::{Error, Result};
 
 /// Files named in one message.
@@ -25,8 +26,6 @@ pub(super) struct News {
     pub(super) objects: usize,
     /// New files that are too large for git, with their sizes.
     pub(super) oversized: HashMap<Oid, u64>,
-    /// New pointers to large files: the blob, the content and its size.
-    pub(super) pointers: HashMap<Oid, (Sha256, u64)>,
 }
 
 /// Looks at every object of `pack` that `history` lacks. `view` sees both.
@@ -40,16 +39,8 @@ pub(super) fn find_news(history: &History, view: &History, pack: &Pack) -> Resul
         news.objects += 1;
         let missing = || broken(GitError::Missing(entry.oid));
         let (kind, size) = view.header(&entry.oid).map_err(broken)?.ok_or_else(missing)?;
-        if kind != ObjectKind::Blob {
-            continue;
-        }
-        if size > REGULAR_FILE_BYTES_MAX {
+        if kind == ObjectKind::Blob && size > REGULAR_FILE_BYTES_MAX {
             news.oversized.insert(entry.oid, size);
-        } else if size < lfs_pointer::POINTER_BYTES_MAX as u64 {
-            let blob = view.read(&entry.oid).map_err(broken)?.ok_or_else(missing)?;
-            if let Some(pointer) = lfs_pointer::parse(&blob.data) {
-                news.pointers.insert(entry.oid, pointer);
-            }
         }
     }
     Ok(news)
@@ -70,14 +61,11 @@ pub(super) struct Naming<'a> {
 }
 
 impl Naming<'_> {
-    fn paths(&self, wanted: &HashSet<Oid>) -> Result<HashMap<Oid, String>> {
-        let is_known = |oid: &Oid| self.history.contains(oid).unwrap_or(false);
-        find_paths(self.view, self.tips, &is_known, wanted).map_err(broken)
-    }
-
     /// The fault of files that are too large for git.
     pub(super) fn oversized(&self, oversized: &HashMap<Oid, u64>) -> Result<Fault> {
-        let paths = self.paths(&oversized.keys().copied().collect())?;
+        let wanted: HashSet<Oid> = oversized.keys().copied().collect();
+        let is_known = |oid: &Oid| self.history.contains(oid).unwrap_or(false);
+        let paths = find_paths(self.view, self.tips, &is_known, &wanted).map_err(broken)?;
         let mut files: Vec<(String, u64)> =
             oversized.iter().map(|(oid, size)| (called(&paths, oid), *size)).collect();
         files.sort_unstable();
@@ -104,30 +92,31 @@ impl Naming<'_> {
         details.push("Then push again.".to_owned());
         Ok(Fault { reason, details })
     }
+}
 
-    /// The fault of pointers to contents that this repository does not have.
-    pub(super) fn unlinked(&self, unlinked: &HashMap<Oid, String>) -> Result<Fault> {
-        let paths = self.paths(&unlinked.keys().copied().collect())?;
-        let mut files: Vec<(String, &String)> =
-            unlinked.iter().map(|(oid, rule)| (called(&paths, oid), rule)).collect();
-        files.sort_unstable();
-        let (name, rule) = &files[0];
-        let mut reason = format!("file {name} {rule}; run git lfs push --all");
-        if files.len() > 1 {
-            let _ = write!(reason, " (and {} more)", files.len() - 1);
-        }
-        let mut details = vec![
-            "These files are pointers to LFS objects that this repository cannot name:".to_owned(),
-        ];
-        details.extend(
-            files.iter().take(FILES_SHOWN_MAX).map(|(name, rule)| format!("  {name} {rule}")),
-        );
+/// The fault of pointers to contents that this repository does not have; there is at least one.
+pub(super) fn unlinked_fault(unlinked: &[Unlinked]) -> Fault {
+    let Unlinked { path, rule, .. } = &unlinked[0];
+    let is_missing = unlinked.iter().any(|file| file.is_missing);
+    let mut reason = format!("file \"{path}\" {rule}");
+    if is_missing {
+        reason.push_str("; run git lfs push --all");
+    }
+    if unlinked.len() > 1 {
+        let _ = write!(reason, " (and {} more)", unlinked.len() - 1);
+    }
+    let mut details = vec![
+        "These files are pointers to LFS objects that this repository cannot name:".to_owned(),
+    ];
+    let shown = unlinked.iter().take(FILES_SHOWN_MAX);
+    details.extend(shown.map(|Unlinked { path, rule, .. }| format!("  \"{path}\" {rule}")));
+    if is_missing {
         details.push(
             "Upload them with \"git lfs push --all <remote> <branch>\", then push again."
                 .to_owned(),
         );
-        Ok(Fault { reason, details })
     }
+    Fault { reason, details }
 }
 
 fn called(paths: &HashMap<Oid, String>, oid: &Oid) -> String {

@@ -44,7 +44,9 @@ impl Hub {
         let Some(state) = self.lock_for_push(&mut tx, push).await? else {
             return Err(Error::NotFound(Missing::Repo { anonymous: false }));
         };
-        if state.gc_epoch != base.history.gc_epoch() || state.head_ref != base.state.head_ref {
+        // The objects and the refs that the push was checked against: what was read later may be of a later epoch.
+        let is_same_epoch = [base.history.gc_epoch(), base.state.gc_epoch] == [state.gc_epoch; 2];
+        if !is_same_epoch || state.head_ref != base.state.head_ref {
             return Ok(false);
         }
         // Under the lock: what is compared here cannot move before the commit.
@@ -119,7 +121,7 @@ impl Hub {
         let head = base.state.head_ref.clone();
         planned.sort_by_key(|plan| plan.change.name.as_str() == head);
         let (view, kind) = (Arc::clone(&checked.view), push.access.repo.kind);
-        let pointers = checked.news.pointers.clone();
+        let pointers = checked.pointers.clone();
         blocking(move || {
             let mut consequences = Consequences::default();
             for plan in planned.iter().filter(|plan| plan.change.name.tag_name().is_none()) {
@@ -136,10 +138,10 @@ impl Hub {
                     .changes
                 {
                     let pointer = changed.new.and_then(|(_, blob)| pointers.get(&blob));
-                    if let Some((sha256, _)) = pointer {
+                    if let Some(pointer) = pointer {
                         let path = changed.path_text().into_owned();
                         consequences.names.push((
-                            *sha256,
+                            pointer.sha256,
                             path,
                             plan.change.name.as_str().to_owned(),
                         ));

@@ -13,11 +13,12 @@ use steelyard_git::tool::GitBinary;
 use tokio::io::AsyncRead;
 
 use super::access::{PushAccess, find_pull_requests};
-use super::inspect::{Fault, Naming, News, Planned, Tips, find_news};
+use super::inspect::{Fault, Naming, News, Planned, Tips, find_news, unlinked_fault};
 use super::judge::{Ballot, Entry, Rules};
 use super::quarantine::{Received, Shelter};
 use crate::fetch::{GitRefs, Lease, blocking};
 use crate::history::{History, PreparedPack};
+use crate::lfs::{NewPointers, commits_of};
 use crate::refs::protection::protected_branches;
 use crate::{Error, Hub, Result};
 
@@ -41,6 +42,8 @@ pub struct PushReport {
 pub(super) struct Base {
     pub(super) state: GitRow,
     pub(super) history: Arc<History>,
+    /// The commits that refs stand for.
+    refs: Arc<[Oid]>,
     lease: Lease,
 }
 
@@ -138,10 +141,11 @@ impl Hub {
     }
 
     async fn push_base(&self, access: &PushAccess, refs: GitRefs) -> Result<Base> {
+        let commits = commits_of(&refs);
         let GitRefs { state, refs, .. } = refs;
         let history = self.history(access.repo.id, &state).await?;
         let lease = self.hydrate(access.repo.id, &history, &state, refs).await?;
-        Ok(Base { state, history, lease })
+        Ok(Base { state, history, refs: commits, lease })
     }
 
     /// Holds a received pack and the refs that want it against every rule; what breaks one is refused in the ballot.
@@ -152,8 +156,12 @@ impl Hub {
         shelter: &Shelter,
         received: Option<&Received>,
     ) -> Result<Checked> {
-        let mut checked =
-            Checked { view: Arc::clone(&base.history), news: News::default(), planned: Vec::new() };
+        let mut checked = Checked {
+            view: Arc::clone(&base.history),
+            news: News::default(),
+            pointers: NewPointers::new(),
+            planned: Vec::new(),
+        };
         if let Some(received) = received {
             if let Err(error) =
                 shelter.check_connected(push.git, &base.lease, &push.ballot.tips()).await
@@ -168,7 +176,7 @@ impl Hub {
                 Ok((Arc::new(view), news))
             };
             (checked.view, checked.news) = blocking(look).await?;
-            if let Some(fault) = self.find_push_fault(push, base, &checked).await? {
+            if let Some(fault) = self.find_push_fault(push, base, &mut checked).await? {
                 push.refuse_updates(fault);
             }
         }
@@ -181,54 +189,25 @@ impl Hub {
         &self,
         push: &Push<'_>,
         base: &Base,
-        checked: &Checked,
+        checked: &mut Checked,
     ) -> Result<Option<Fault>> {
         let tips = push.ballot.tips();
         if tips.is_empty() {
             return Ok(None);
         }
-        let unlinked = match checked.news.oversized.is_empty() {
-            true => self.find_unlinked(push, &checked.news).await?,
-            false => HashMap::new(),
-        };
-        if checked.news.oversized.is_empty() && unlinked.is_empty() {
-            return Ok(None);
-        }
         let (history, view) = (Arc::clone(&base.history), Arc::clone(&checked.view));
-        let oversized = checked.news.oversized.clone();
-        blocking(move || {
-            let naming = Naming { history: &history, view: &view, tips: &tips };
-            let fault = if unlinked.is_empty() {
-                naming.oversized(&oversized)
-            } else {
-                naming.unlinked(&unlinked)
+        if !checked.news.oversized.is_empty() {
+            let oversized = checked.news.oversized.clone();
+            let name = move || {
+                Naming { history: &history, view: &view, tips: &tips }.oversized(&oversized)
             };
-            fault.map(Some)
-        })
-        .await
-    }
-
-    /// The pointers that name what this repository has no right to, and what is wrong with each.
-    async fn find_unlinked(&self, push: &Push<'_>, news: &News) -> Result<HashMap<Oid, String>> {
-        let mut unlinked = HashMap::new();
-        for (blob, (sha256, size)) in &news.pointers {
-            match self.finish_upload_for_commit(push.access.repo.id, *sha256).await? {
-                Some(found) if found == *size => {}
-                Some(found) => {
-                    let rule = format!(
-                        "says that LFS object {sha256} has {size} bytes, but it has {found}"
-                    );
-                    unlinked.insert(*blob, rule);
-                }
-                None => {
-                    unlinked.insert(
-                        *blob,
-                        format!("points to LFS object {sha256}, which was not uploaded"),
-                    );
-                }
-            }
+            return blocking(name).await.map(Some);
         }
-        Ok(unlinked)
+        let refs = Arc::clone(&base.refs);
+        let behind = self.look_behind(push.access.repo.id, &history, &view, tips, refs).await?;
+        checked.pointers = behind.pointers;
+        let is_refused = !behind.unlinked.is_empty();
+        Ok(is_refused.then(|| unlinked_fault(&behind.unlinked)))
     }
 
     async fn plan_push(
@@ -284,6 +263,8 @@ pub(super) struct Checked {
     /// The repository with the pushed objects.
     pub(super) view: Arc<History>,
     pub(super) news: News,
+    /// The large files that become reachable.
+    pub(super) pointers: NewPointers,
     /// The changes that were not refused.
     pub(super) planned: Vec<Planned>,
 }

@@ -1,9 +1,10 @@
 //! Branches, tags and what else points to commits.
 
-mod branch;
+mod change;
+mod create;
+mod delete;
 mod list;
 pub(crate) mod protection;
 mod squash;
-mod tag;
 
 pub use list::RefList;
