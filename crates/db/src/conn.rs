@@ -1,5 +1,6 @@
 //! Connections: where to read, where to write, and how statements run.
 
+use std::borrow::Cow;
 use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::str::FromStr;
@@ -15,6 +16,14 @@ use steelyard_core::fault::{FaultPlan, Moment};
 
 use crate::sqlite::{Lease, SqlitePool};
 use crate::{DbError, Row, Value};
+
+/// Most statements that wait to run together; their texts are prepared and kept together.
+const PENDING_MAX: usize = 48;
+/// Most rows of one `INSERT`; a power of two.
+const INSERT_ROWS_MAX: usize = 64;
+
+/// A statement that waits for the next one, with its parameters.
+type Pending = (Cow<'static, str>, Vec<Value>);
 
 /// How many connections a process keeps.
 #[derive(Debug, Clone, Copy)]
@@ -102,7 +111,7 @@ impl Db {
         match &self.pools {
             Pools::Sqlite { writer, .. } => {
                 let mut conn = Conn::new(Inner::SqliteTx(writer.acquire().await?), &self.faults);
-                conn.pending.push(("BEGIN IMMEDIATE", Vec::new()));
+                conn.pending.push((Cow::Borrowed("BEGIN IMMEDIATE"), Vec::new()));
                 Ok(Tx(conn))
             }
             Pools::Postgres(pool) => {
@@ -138,7 +147,7 @@ pub struct Conn {
     faults: Arc<FaultPlan>,
     /// Statements of an SQLite transaction that run together with the next one: each way to the connection's thread
     /// and back costs more than most statements.
-    pending: Vec<(&'static str, Vec<Value>)>,
+    pending: Vec<Pending>,
     /// True when one of those failed, so that what came after it did not run.
     is_broken: bool,
 }
@@ -201,8 +210,16 @@ impl Conn {
 
     /// Runs a statement; returns how many rows it changed.
     pub async fn execute(&mut self, sql: &'static str, args: Vec<Value>) -> Result<u64, DbError> {
+        self.execute_text(Cow::Borrowed(sql), args).await
+    }
+
+    async fn execute_text(
+        &mut self,
+        sql: Cow<'static, str>,
+        args: Vec<Value>,
+    ) -> Result<u64, DbError> {
         if !self.pending.is_empty() {
-            return Ok(self.run_with_pending(sql, args).await?.changed);
+            return Ok(self.run_with_pending(&sql, args).await?.changed);
         }
         let moment = self.before()?;
         let changed = on_engine!(&mut self.inner, sql, args, |query, engine, _wrap| {
@@ -316,11 +333,41 @@ impl Tx {
         sql: &'static str,
         args: Vec<Value>,
     ) -> Result<(), DbError> {
-        if matches!(self.0.inner, Inner::SqliteTx(_)) {
+        self.run_later(Cow::Borrowed(sql), args).await
+    }
+
+    /// Inserts rows as [`Tx::execute_later`] does. `into` ends with `VALUES `; the rows go in a few statements, whose
+    /// sizes are powers of two so that each is prepared once.
+    pub(crate) async fn insert_later<const N: usize>(
+        &mut self,
+        into: &'static str,
+        rows: impl ExactSizeIterator<Item = [Value; N]>,
+    ) -> Result<(), DbError> {
+        let mut rows = rows;
+        while let Some(log) = rows.len().checked_ilog2() {
+            let count = (1 << log).min(INSERT_ROWS_MAX);
+            let args: Vec<Value> = rows.by_ref().take(count).flatten().collect();
+            let mut sql = into.to_owned();
+            for row in 0..count {
+                sql.push_str(if row == 0 { "(" } else { ", (" });
+                for column in 1..=N {
+                    sql.push_str(if column == 1 { "$" } else { ", $" });
+                    sql.push_str(&(row * N + column).to_string());
+                }
+                sql.push(')');
+            }
+            self.run_later(Cow::Owned(sql), args).await?;
+        }
+        Ok(())
+    }
+
+    async fn run_later(&mut self, sql: Cow<'static, str>, args: Vec<Value>) -> Result<(), DbError> {
+        let is_sqlite = matches!(self.0.inner, Inner::SqliteTx(_));
+        if is_sqlite && self.0.pending.len() < PENDING_MAX {
             self.0.pending.push((sql, args));
             return Ok(());
         }
-        self.0.execute(sql, args).await.map(drop)
+        self.0.execute_text(sql, args).await.map(drop)
     }
 
     /// Makes everything done in the transaction durable and visible.
@@ -354,15 +401,11 @@ impl DerefMut for Tx {
 }
 
 /// One text and one list of parameters for several statements.
-fn compose(
-    pending: Vec<(&'static str, Vec<Value>)>,
-    sql: &str,
-    args: Vec<Value>,
-) -> (String, Vec<Value>) {
+fn compose(pending: Vec<Pending>, sql: &str, args: Vec<Value>) -> (String, Vec<Value>) {
     let mut text = String::new();
     let mut values = Vec::new();
     for (statement, args) in pending {
-        renumber(statement, values.len(), &mut text);
+        renumber(&statement, values.len(), &mut text);
         text.push(';');
         values.extend(args);
     }

@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 use steelyard_core::Timestamp;
 
 use crate::conn::args;
-use crate::{Conn, DbError, Tx};
+use crate::{Conn, DbError, Tx, Value};
 
 /// One event.
 #[derive(Debug, Clone)]
@@ -23,6 +23,36 @@ pub struct EventRow {
     pub payload: Json,
 }
 
+/// An event to append.
+#[derive(Debug, Clone)]
+pub struct NewEvent<'a> {
+    /// What happened, such as `repo.create`.
+    pub kind: &'a str,
+    /// Who did it.
+    pub actor_id: Option<i64>,
+    /// The repository it concerns.
+    pub repo_id: Option<i64>,
+    /// Details, as a JSON object.
+    pub payload: Json,
+    /// When it happened.
+    pub now: Timestamp,
+}
+
+/// Appends events, in that order.
+pub async fn append_events(tx: &mut Tx, events: &[NewEvent<'_>]) -> Result<(), DbError> {
+    let into = "INSERT INTO event (at, kind, actor_id, repo_id, payload) VALUES ";
+    let rows = events.iter().map(|event| {
+        [
+            Value::from(event.now),
+            event.kind.into(),
+            event.actor_id.into(),
+            event.repo_id.into(),
+            event.payload.to_string().into(),
+        ]
+    });
+    tx.insert_later(into, rows).await
+}
+
 /// Appends an event.
 pub async fn append_event(
     tx: &mut Tx,
@@ -32,12 +62,8 @@ pub async fn append_event(
     payload: &Json,
     now: Timestamp,
 ) -> Result<(), DbError> {
-    tx.execute_later(
-        "INSERT INTO event (at, kind, actor_id, repo_id, payload) VALUES ($1, $2, $3, $4, $5)",
-        args![now, kind, actor_id, repo_id, payload.to_string()],
-    )
-    .await?;
-    Ok(())
+    let event = NewEvent { kind, actor_id, repo_id, payload: payload.clone(), now };
+    append_events(tx, std::slice::from_ref(&event)).await
 }
 
 /// Events after `after`, oldest first.

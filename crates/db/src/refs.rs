@@ -6,7 +6,7 @@
 use steelyard_core::{Oid, RefName, Timestamp};
 
 use crate::conn::args;
-use crate::{Conn, DbError, Row, Tx};
+use crate::{Conn, DbError, Row, Tx, Value};
 
 /// Where a repository's history stands.
 #[derive(Debug, Clone)]
@@ -121,6 +121,28 @@ pub async fn find_ref_with_git(
     Ok(Some((git(&row)?, found)))
 }
 
+/// Several refs together with where the history stands, read in one statement; names that do not exist are left out.
+pub async fn find_refs_with_git(
+    conn: &mut Conn,
+    repo_id: i64,
+    names: &[&RefName],
+) -> Result<Option<(GitRow, Vec<RefRow>)>, DbError> {
+    if let [only] = names {
+        let found = find_ref_with_git(conn, repo_id, only).await?;
+        return Ok(found.map(|(state, row)| (state, row.into_iter().collect())));
+    }
+    let places: Vec<String> = (2..names.len() + 2).map(|number| format!("${number}")).collect();
+    let sql = format!(
+        "SELECT {}, r.name, r.oid, r.peeled FROM git_repo g \
+         LEFT JOIN git_ref r ON r.repo_id = g.repo_id AND r.name IN ({}) WHERE g.repo_id = $1",
+        git_columns!(),
+        places.join(", ")
+    );
+    let mut args = args![repo_id];
+    args.extend(names.iter().map(|name| Value::from(name.as_str())));
+    state_and_refs(&conn.fetch_dynamic(sql, args).await?)
+}
+
 /// The ref of that name.
 pub async fn find_ref(
     conn: &mut Conn,
@@ -158,11 +180,15 @@ pub async fn list_refs_with_git(
         ", r.name, r.oid, r.peeled FROM git_repo g LEFT JOIN git_ref r ON r.repo_id = g.repo_id \
          WHERE g.repo_id = $1 ORDER BY r.name"
     );
-    let rows = conn.fetch_all(sql, args![repo_id]).await?;
+    state_and_refs(&conn.fetch_all(sql, args![repo_id]).await?)
+}
+
+/// Rows of one repository, each with a ref or none.
+fn state_and_refs(rows: &[Row]) -> Result<Option<(GitRow, Vec<RefRow>)>, DbError> {
     let Some(first) = rows.first() else { return Ok(None) };
     let state = git(first)?;
     let mut refs = Vec::with_capacity(rows.len());
-    for row in &rows {
+    for row in rows {
         if row.opt_oid("oid")?.is_some() {
             refs.push(reference(row)?);
         }
@@ -211,23 +237,42 @@ pub async fn change_ref(
     Ok(changed == 1)
 }
 
-/// Writes one line of the repository's log of ref changes.
-pub async fn log_ref_change(
+/// One line of the log of ref changes.
+#[derive(Debug, Clone)]
+pub struct LoggedChange<'a> {
+    /// The change.
+    pub change: RefChange<'a>,
+    /// Who made it.
+    pub actor_id: Option<i64>,
+    /// How, such as `commit` or `push`.
+    pub cause: &'a str,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// Writes lines of the repository's log of ref changes, in that order. Changes of one ref may follow each other within
+/// one sequence number; the ref itself is then changed once, by [`change_ref`].
+pub async fn log_ref_changes(
     tx: &mut Tx,
     repo_id: i64,
     seq: i64,
-    change: &RefChange<'_>,
-    actor_id: Option<i64>,
-    cause: &str,
-    now: Timestamp,
+    lines: &[LoggedChange<'_>],
 ) -> Result<(), DbError> {
-    tx.execute_later(
-        "INSERT INTO git_reflog (repo_id, seq, ref_name, old_oid, new_oid, actor_id, cause, at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-        args![repo_id, seq, change.name.as_str(), change.old, change.new, actor_id, cause, now],
-    )
-    .await?;
-    Ok(())
+    let into = "INSERT INTO git_reflog (repo_id, seq, ref_name, old_oid, new_oid, actor_id, cause, at) VALUES ";
+    let rows = lines.iter().map(|line| {
+        let (name, old, new) = (line.change.name.as_str(), line.change.old, line.change.new);
+        [
+            Value::from(repo_id),
+            seq.into(),
+            name.into(),
+            old.into(),
+            new.into(),
+            line.actor_id.into(),
+            line.cause.into(),
+            line.now.into(),
+        ]
+    });
+    tx.insert_later(into, rows).await
 }
 
 /// What a ref pointed to before it was changed after `since`, with the latest such change: these objects stay although

@@ -1,11 +1,12 @@
 //! Packs: version 2 of git's pack format, and the table of contents that stands in for its index.
 //!
-//! A [`PackBuilder`] makes small packs in memory, [`concat`] joins packs without recompressing, [`verify`] reads a
-//! pack of unknown origin object by object.
+//! A [`PackBuilder`] makes small packs in memory, [`gather`] and [`concat`] put packs together without recompressing,
+//! [`verify`] reads a pack of unknown origin object by object.
 
 mod builder;
 mod concat;
 pub(crate) mod entry;
+mod gather;
 mod toc;
 mod verify;
 pub(crate) mod zlib;
@@ -21,6 +22,7 @@ use crate::GitError;
 pub use builder::{BuiltPack, PackBuilder};
 pub use concat::{concat, concat_kept};
 pub use entry::{EntryHeader, EntryKind};
+pub use gather::gather;
 pub use toc::{Toc, TocEntry};
 pub use verify::{VerifyLimits, verify};
 

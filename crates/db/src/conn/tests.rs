@@ -21,7 +21,7 @@ const INSERT: &str = "INSERT INTO t (k, v) VALUES ($1, $2)";
 
 #[test]
 fn parameters_are_counted_on() {
-    let pending = vec![("A $1 $2", args![1, "x"]), ("B", args![])];
+    let pending = vec![("A $1 $2".into(), args![1, "x"]), ("B".into(), args![])];
     let (text, values) = compose(pending, "C $2, $1 '$' $10", args![2, 3]);
     assert_eq!(text, "A $1 $2;B;C $4, $3 '$' $12");
     assert_eq!(values.len(), 4);
@@ -44,6 +44,26 @@ async fn pending_statements_run_before_the_next_one_and_before_the_commit() {
     assert_eq!(keys(&db).await, Vec::<i64>::new());
     tx.commit().await.unwrap();
     assert_eq!(keys(&db).await, [1, 2, 3, 4]);
+}
+
+#[tokio::test]
+async fn many_rows_and_many_statements_wait_for_the_next_one() {
+    let (_dir, db) = fresh().await;
+    let mut tx = db.write().await.unwrap();
+    for count in [0, 1, 7, 150] {
+        let first = count * 1000;
+        let rows = (first..first + count).map(|key| [Value::from(key), Value::from("v")]);
+        let rows: Vec<_> = rows.collect();
+        tx.insert_later("INSERT INTO t (k, v) VALUES ", rows.into_iter()).await.unwrap();
+    }
+    for key in 1..200 {
+        tx.execute_later(INSERT, args![-key, "w"]).await.unwrap();
+    }
+    assert!(tx.pending.len() <= PENDING_MAX);
+    tx.commit().await.unwrap();
+    let expected: Vec<i64> =
+        (-199..0).chain([1000]).chain(7000..7007).chain(150_000..150_150).collect();
+    assert_eq!(keys(&db).await, expected);
 }
 
 #[tokio::test]

@@ -142,12 +142,22 @@ async fn events_are_read_in_order(base: Base) {
             .await
             .unwrap();
     }
+    let several: Vec<_> = (5..12)
+        .map(|n| event::NewEvent {
+            kind: "kind",
+            actor_id: Some(7),
+            repo_id: Some(n),
+            payload: json!({"n": n}),
+            now: at(n),
+        })
+        .collect();
+    event::append_events(&mut tx, &several).await.unwrap();
     tx.commit().await.unwrap();
     let mut conn = base.read().await;
     let first = event::list_events(&mut conn, 0, 3).await.unwrap();
     let rest = event::list_events(&mut conn, first[2].id, 10).await.unwrap();
     let all: Vec<_> = first.iter().chain(&rest).collect();
-    assert_eq!(all.len(), 5);
+    assert_eq!(all.len(), 12);
     for (n, event) in (0..).zip(all) {
         assert_eq!((event.at, &*event.kind, event.repo_id), (at(n), "kind", Some(n)));
         assert_eq!((event.actor_id, &event.payload["n"]), ((n > 2).then_some(7), &json!(n)));

@@ -1,7 +1,7 @@
 //! Refs, sequence numbers, the log of changes, and the wish to drop.
 
 use steelyard_core::{Oid, RefName};
-use steelyard_db::refs::{self, RefChange};
+use steelyard_db::refs::{self, LoggedChange, RefChange};
 use steelyard_db::{DbError, pack};
 
 use crate::base::{Base, at, branch, db_suite, oid};
@@ -10,8 +10,10 @@ db_suite!(
     every_change_has_a_number,
     an_older_epoch_cannot_advance,
     refs_are_compared_and_swapped,
+    several_refs_are_found_at_once,
     refs_are_listed_by_prefix_in_order,
     the_log_tells_what_refs_pointed_to,
+    the_log_takes_several_lines_in_order,
     drops_are_planned,
     writers_of_one_repository_line_up,
 );
@@ -34,7 +36,8 @@ async fn change(
     if !refs::change_ref(&mut tx, repo, seq, &change).await.unwrap() {
         return false;
     }
-    refs::log_ref_change(&mut tx, repo, seq, &change, Some(1), "test", at(seq)).await.unwrap();
+    let line = LoggedChange { change, actor_id: Some(1), cause: "test", now: at(seq) };
+    refs::log_ref_changes(&mut tx, repo, seq, &[line]).await.unwrap();
     tx.commit().await.unwrap();
     true
 }
@@ -95,6 +98,30 @@ async fn refs_are_compared_and_swapped(base: Base) {
     );
 }
 
+async fn several_refs_are_found_at_once(base: Base) {
+    let repo = repo(&base).await;
+    let names = ["a", "b", "c", "d"].map(branch);
+    let find = async |repo: i64, wanted: &[&RefName]| {
+        let mut conn = base.read().await;
+        let found = refs::find_refs_with_git(&mut conn, repo, wanted).await.unwrap();
+        found.map(|(git, rows)| {
+            let mut rows: Vec<_> = rows.into_iter().map(|row| (row.name, row.oid)).collect();
+            rows.sort();
+            (git.seq, rows)
+        })
+    };
+    assert_eq!(find(repo, &[&names[0], &names[1]]).await, Some((0, Vec::new())));
+    for (name, number) in names.iter().zip(1..) {
+        assert!(change(&base, repo, name, None, Some(oid(number))).await);
+    }
+    let row = |index: usize| (names[index].as_str().to_owned(), oid(index as u8 + 1));
+    assert_eq!(find(repo, &[&names[2]]).await, Some((4, vec![row(2)])));
+    let missing = branch("missing");
+    let found = find(repo, &[&names[3], &missing, &names[0]]).await;
+    assert_eq!(found, Some((4, vec![row(0), row(3)])));
+    assert_eq!(find(repo + 1, &[&names[0], &names[1]]).await, None);
+}
+
 async fn refs_are_listed_by_prefix_in_order(base: Base) {
     let repo = repo(&base).await;
     assert_eq!(
@@ -128,6 +155,35 @@ async fn refs_are_listed_by_prefix_in_order(base: Base) {
     assert_eq!((git.seq, all.len()), (7, 7));
     assert!(all.is_sorted_by(|a, b| a.name < b.name));
     assert!(refs::list_refs_with_git(&mut base.read().await, repo + 1).await.unwrap().is_none());
+}
+
+async fn the_log_takes_several_lines_in_order(base: Base) {
+    let repo = repo(&base).await;
+    let name = branch("b");
+    let steps: Vec<_> = (1..8).map(|number| (oid(number), oid(number + 1))).collect();
+    let lines: Vec<_> = (1..)
+        .zip(&steps)
+        .map(|(number, (old, new))| {
+            let change = RefChange { name: &name, old: Some(*old), new: Some(*new), peeled: None };
+            LoggedChange { change, actor_id: Some(number), cause: "test", now: at(number) }
+        })
+        .collect();
+    let mut tx = base.write().await;
+    refs::log_ref_changes(&mut tx, repo, 3, &lines).await.unwrap();
+    refs::log_ref_changes(&mut tx, repo, 4, &[]).await.unwrap();
+    tx.commit().await.unwrap();
+    let sql =
+        "SELECT seq, old_oid, new_oid, actor_id, at FROM git_reflog WHERE repo_id = $1 ORDER BY id";
+    let rows = base.read().await.fetch_all(sql, vec![repo.into()]).await.unwrap();
+    let found: Vec<_> = rows
+        .iter()
+        .map(|row| {
+            assert_eq!(row.int("seq").unwrap(), 3);
+            assert_eq!(row.timestamp("at").unwrap(), at(row.int("actor_id").unwrap()));
+            (row.oid("old_oid").unwrap(), row.oid("new_oid").unwrap())
+        })
+        .collect();
+    assert_eq!(found, steps);
 }
 
 async fn the_log_tells_what_refs_pointed_to(base: Base) {

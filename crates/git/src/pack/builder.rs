@@ -170,6 +170,19 @@ impl PackWriter {
         self.note(oid, start, crc32)
     }
 
+    /// Appends the bytes of a whole entry, header and stream, whose CRC-32 is known. It must not be a delta against an
+    /// offset.
+    pub(crate) fn push_entry(
+        &mut self,
+        oid: Oid,
+        crc32: u32,
+        bytes: &[u8],
+    ) -> Result<(), GitError> {
+        let start = self.out.len();
+        self.out.extend_from_slice(bytes);
+        self.note(oid, start, crc32)
+    }
+
     fn note(&mut self, oid: Oid, start: usize, crc32: u32) -> Result<(), GitError> {
         if self.out.len() > u32::MAX as usize - Oid::LEN {
             return Err(GitError::TooLarge { what: "pack", limit: u32::MAX.into() });

@@ -68,6 +68,41 @@ fn packs_of_single_commits_and_their_concatenation_satisfy_git() {
 }
 
 #[test]
+fn packs_gathered_in_one_hold_each_object_once_and_satisfy_git() {
+    let repo = fifty_commits();
+    let oracle = Oracle::new();
+    let mut earlier = PackSet::empty();
+    for packs in [&repo.packs[..1], &repo.packs[1..9], &repo.packs[9..]] {
+        let gathered = gather(packs).unwrap();
+        let mut expected: Vec<_> = packs.iter().flat_map(|pack| pack.toc.iter()).collect();
+        expected.sort_by_key(|entry| entry.oid);
+        expected.dedup_by_key(|entry| entry.oid);
+        let found: Vec<_> = gathered.toc.iter().collect();
+        assert_eq!(found.len(), expected.len());
+        for (found, expected) in found.iter().zip(&expected) {
+            assert_eq!((found.oid, found.crc32), (expected.oid, expected.crc32));
+        }
+        // Nothing is outside of it that was not outside of all of them; git sees it as one pack that completes others.
+        assert_eq!(verified(&gathered, &earlier), gathered.toc);
+        oracle.index_pack(&gathered);
+        earlier = earlier.with_pack(Arc::new(gathered.into_pack()));
+    }
+    oracle.git(&["fsck", "--full", "--strict"], b"");
+    for oid in repo.packs.iter().flat_map(|pack| pack.toc.iter()).map(|entry| entry.oid) {
+        assert_eq!(earlier.read(&oid).unwrap(), repo.set.read(&oid).unwrap());
+    }
+}
+
+#[test]
+fn packs_that_name_bases_by_offset_cannot_be_gathered() {
+    let repo = fifty_commits();
+    let joined = repo.concat();
+    let refused = gather(&[repo.packs[0].clone(), joined.clone()]);
+    assert!(matches!(refused, Err(GitError::Malformed { .. })));
+    assert_eq!(gather(std::slice::from_ref(&joined)).unwrap().bytes, joined.bytes);
+}
+
+#[test]
 fn a_tail_alone_is_completed_with_the_bases_it_lacks() {
     let repo = fifty_commits();
     let mut tail = Repo { set: repo.set.clone(), packs: repo.packs[40..].to_vec() };

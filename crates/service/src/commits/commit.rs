@@ -1,29 +1,16 @@
 //! `POST /api/{T}/{id}/commit/{rev}`: a commit over HTTP.
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use serde_json::json;
-use steelyard_core::fault::crash_point;
 use steelyard_core::limits::COMMIT_MESSAGE_BYTES_MAX;
-use steelyard_core::{Oid, RefName, RepoId, RepoKind, RepoPath, Sha256};
-use steelyard_db::pack::PackKind;
-use steelyard_db::refs::{self, GitRow, RefRow};
-use steelyard_db::repo::{self, RepoRow};
-use steelyard_db::{DbError, Tx, event, lfs};
-use steelyard_git::lfs_pointer;
+use steelyard_core::{Oid, RefName, RepoId, RepoKind};
+use steelyard_db::refs;
+use steelyard_db::repo::RepoRow;
 
 use super::access::commit_target;
-use super::build::{Authorship, Built, build};
+use super::build::Authorship;
 use super::operation::{self, Operation};
+use super::plan::{Plan, named_content};
 use super::pull_request::PullRequest;
-use crate::history::{Change, History, Landed, LogEntry};
-use crate::revisions::{compute_facts, is_telling, read_tree_of};
 use crate::{Actor, Error, Hub, Result};
-
-/// Attempts before a writer takes the repository's lock first and cannot lose any more.
-const OPTIMISTIC_ATTEMPTS: u32 = 4;
-const ATTEMPTS_MAX: u32 = 8;
 
 /// A commit somebody wants to make.
 #[derive(Debug, Clone)]
@@ -49,7 +36,48 @@ pub struct Committed {
     pub pull_request: Option<i64>,
 }
 
+/// Leave to commit to one branch, or to open a pull request: what [`Hub::commit_access`] found.
+#[derive(Debug)]
+pub struct CommitAccess {
+    repo: RepoRow,
+    actor_id: i64,
+    actor_name: String,
+    target: RefName,
+    create_pr: bool,
+}
+
+impl CommitAccess {
+    /// The repository.
+    pub fn repo(&self) -> &RepoRow {
+        &self.repo
+    }
+}
+
 impl Hub {
+    /// As [`Hub::authorize_commit`], for [`Hub::commit_with`] to rely on. Permission is what it is now: whoever waits for
+    /// a large request asks again when it is there.
+    pub async fn commit_access(
+        &self,
+        actor: &Actor,
+        kind: RepoKind,
+        id: &RepoId,
+        revision: &str,
+        create_pr: bool,
+    ) -> Result<CommitAccess> {
+        let repo = self.authorize_commit(actor, kind, id, revision, create_pr).await?;
+        let Some(user) = actor.user() else {
+            return Err(Error::LoginRequired("committing".to_owned()));
+        };
+        let target = commit_target(revision)?;
+        Ok(CommitAccess {
+            repo,
+            actor_id: user.id,
+            actor_name: user.name.clone(),
+            target,
+            create_pr,
+        })
+    }
+
     /// Commits to a branch or a pull request's ref, or opens a pull request.
     pub async fn commit(
         &self,
@@ -59,266 +87,87 @@ impl Hub {
         revision: &str,
         request: CommitRequest,
     ) -> Result<Committed> {
-        let repo = self.authorize_commit(actor, kind, id, revision, request.create_pr).await?;
+        let access = self.commit_access(actor, kind, id, revision, request.create_pr).await?;
+        self.commit_with(access, request).await
+    }
+
+    /// As [`Hub::commit`], with permission asked before. What was begun goes on when the caller stops waiting.
+    pub async fn commit_with(
+        &self,
+        access: CommitAccess,
+        request: CommitRequest,
+    ) -> Result<Committed> {
+        if access.create_pr != request.create_pr {
+            return Err(Error::internal("leave was asked for another kind of commit"));
+        }
         let message = message_of(&request)?;
-        operation::check(repo.kind, &request.operations)?;
-        let Some(user) = actor.user() else {
-            return Err(Error::LoginRequired("committing".to_owned()));
-        };
-        let operations = self.resolve_lfs(&repo, request.operations).await?;
+        operation::check(access.repo.kind, &request.operations)?;
+        let (lfs_epoch, operations) = self.resolve_lfs(&access.repo, request.operations).await?;
         let authorship = Authorship {
-            name: user.name.clone(),
-            email: format!("{}@users.noreply.{}", user.name, self.mail_domain()),
+            email: format!("{}@users.noreply.{}", access.actor_name, self.mail_domain()),
+            name: access.actor_name,
             now: self.now(),
             message,
         };
-        let target = commit_target(revision)?;
         let plan = Plan {
-            repo: &repo,
-            actor_id: user.id,
-            target,
+            repo: access.repo,
+            actor_id: access.actor_id,
+            target: access.target,
             parent: request.parent,
-            operations: Arc::new(operations),
+            operations,
+            lfs_epoch,
             authorship,
-            pull_request: request.create_pr.then(|| PullRequest {
-                title: request.summary.clone(),
-                description: request.description.clone(),
+            pull_request: access.create_pr.then_some(PullRequest {
+                title: request.summary,
+                description: request.description,
             }),
         };
-        self.run_plan(&plan).await
+        self.queue_commit(plan).await
     }
 
-    /// Makes sure this repository may name each large file, and learns its size.
+    /// Makes sure this repository may name each large file, and learns its size. Says the repository's epoch before
+    /// that, when there are any: links that end with a rewritten history raise it.
     async fn resolve_lfs(
         &self,
         repo: &RepoRow,
         operations: Vec<Operation>,
-    ) -> Result<Vec<(Operation, Option<u64>)>> {
+    ) -> Result<(Option<i64>, Vec<(Operation, Option<u64>)>)> {
+        let mut epoch = None;
         let mut resolved = Vec::with_capacity(operations.len());
         for operation in operations {
-            let mut real = None;
-            if let Some((path, sha256, size)) = named_content(&operation) {
-                let field =
-                    if matches!(operation, Operation::LfsFile { .. }) { "lfsFile" } else { "file" };
-                let Some(found) = self.finish_upload_for_commit(repo.id, sha256).await? else {
-                    let rule = format!(
-                        "\"{path}\" names LFS object {sha256}, which was not uploaded to {}",
-                        repo.repo
-                    );
-                    return Err(Error::invalid(field, rule));
-                };
-                if size.is_some_and(|claimed| claimed != found) {
-                    let rule = format!(
-                        "\"{path}\" claims another size than LFS object {sha256} has ({found} bytes)"
-                    );
-                    return Err(Error::invalid(field, rule));
-                }
-                real = Some(found);
+            if epoch.is_none() && named_content(&operation).is_some() {
+                let mut conn = self.db().read().await?;
+                epoch = refs::find_git(&mut conn, repo.id).await?.map(|state| state.gc_epoch);
             }
-            resolved.push((operation, real));
+            let size = self.resolve_content(repo, &operation).await?;
+            resolved.push((operation, size));
         }
-        Ok(resolved)
+        Ok((epoch, resolved))
     }
 
-    async fn run_plan(&self, plan: &Plan<'_>) -> Result<Committed> {
-        // One writer of this replica at a time: losing races against ourselves would only burn CPU.
-        let slot = self.histories().writer(plan.repo.id);
-        let _writing = slot.lock().await;
-        for attempt in 0..ATTEMPTS_MAX {
-            let mut locked = None;
-            if attempt >= OPTIMISTIC_ATTEMPTS {
-                let mut tx = self.db().write().await?;
-                refs::lock_git(&mut tx, plan.repo.id).await?;
-                locked = Some(tx);
-            }
-            match self.attempt(plan, locked).await? {
-                Some(committed) => return Ok(committed),
-                None if plan.parent.is_some() && plan.pull_request.is_none() => {
-                    return Err(Error::Stale);
-                }
-                None => tokio::time::sleep(self.jitter(attempt)).await,
-            }
-        }
-        Err(Error::Unavailable("the branch changes too fast".into()))
-    }
-
-    fn jitter(&self, attempt: u32) -> Duration {
-        let mut byte = [0];
-        self.rng().fill(&mut byte);
-        Duration::from_millis(u64::from(byte[0] % 8) << attempt.min(4))
-    }
-
-    /// One try; `None` when somebody else was faster.
-    async fn attempt(&self, plan: &Plan<'_>, locked: Option<Tx>) -> Result<Option<Committed>> {
-        let (state, head) = self.read_target(plan).await?;
-        let history = self.history(plan.repo.id, &state).await?;
-        let base = self.base_of(plan, &history, head.as_ref())?;
-        let Some(built) = self.build_commit(plan, &history, base).await? else {
-            return Ok(base.map(|(oid, _)| Committed { oid, pull_request: None }));
+    /// Fails unless the repository may name the large file of this operation; says its size, where there is one.
+    pub(super) async fn resolve_content(
+        &self,
+        repo: &RepoRow,
+        operation: &Operation,
+    ) -> Result<Option<u64>> {
+        let Some((path, sha256, size)) = named_content(operation) else { return Ok(None) };
+        let field = if matches!(operation, Operation::LfsFile { .. }) { "lfsFile" } else { "file" };
+        let Some(found) = self.finish_upload_for_commit(repo.id, sha256).await? else {
+            let rule = format!(
+                "\"{path}\" names LFS object {sha256}, which was not uploaded to {}",
+                repo.repo
+            );
+            return Err(Error::invalid(field, rule));
         };
-        let facts = self.facts_after(plan, &history, &state, &built)?;
-        crash_point("commit.built");
-        let prepared = self.prepare_pack(built.pack, PackKind::Tail).await?;
-        let mut tx = match locked {
-            Some(tx) => tx,
-            None => self.db().write().await?,
-        };
-        let mut pull_request = None;
-        let name = match &plan.pull_request {
-            None => plan.target.clone(),
-            Some(wanted) => {
-                let num = self
-                    .open_pull_request(&mut tx, plan.repo.id, plan.actor_id, wanted, &plan.target)
-                    .await?;
-                pull_request = Some(num);
-                RefName::pull_request(num)
-            }
-        };
-        let old = if pull_request.is_some() { None } else { head.as_ref().map(|head| head.oid) };
-        let change = Change { name, old, new: Some(built.commit), peeled: None };
-        let log =
-            LogEntry { actor_id: Some(plan.actor_id), cause: "commit", now: plan.authorship.now };
-        let changes = std::slice::from_ref(&change);
-        let landed = self
-            .land(&mut tx, plan.repo.id, history.gc_epoch(), Some(&prepared), changes, log)
-            .await?;
-        let Landed::At(seq) = landed else { return Ok(None) };
-        self.record(&mut tx, plan, &state, &change, facts).await?;
-        crash_point("commit.before_commit");
-        tx.commit().await?;
-        crash_point("commit.after_commit");
-        self.note_landed(plan.repo.id, &history, seq, Some(&prepared));
-        Ok(Some(Committed { oid: built.commit, pull_request }))
-    }
-
-    async fn read_target(&self, plan: &Plan<'_>) -> Result<(GitRow, Option<RefRow>)> {
-        let mut conn = self.db().read().await?;
-        let found = refs::find_ref_with_git(&mut conn, plan.repo.id, &plan.target).await?;
-        let (state, head) =
-            found.ok_or_else(|| Error::internal("the repository has no history record"))?;
-        // Only the default branch may be born by a commit.
-        if head.is_none() && state.head_ref != plan.target.as_str() {
-            let name = plan.target.branch_name().unwrap_or(plan.target.as_str());
-            return Err(Error::no_revision(name));
+        if size.is_some_and(|claimed| claimed != found) {
+            let rule = format!(
+                "\"{path}\" claims another size than LFS object {sha256} has ({found} bytes)"
+            );
+            return Err(Error::invalid(field, rule));
         }
-        Ok((state, head))
+        Ok(Some(found))
     }
-
-    /// The commit and tree to build on, after checking what the client believes about them.
-    fn base_of(
-        &self,
-        plan: &Plan<'_>,
-        history: &History,
-        head: Option<&RefRow>,
-    ) -> Result<Option<(Oid, Oid)>> {
-        let head = head.map(RefRow::target);
-        let mut base = head;
-        if let Some(parent) = &plan.parent {
-            let is_head = head.is_some_and(|head| head.to_string().starts_with(parent.as_str()));
-            if !is_head && plan.pull_request.is_none() {
-                return Err(Error::Stale);
-            }
-            if !is_head {
-                base = Some(super::pull_request::find_parent(history, parent)?);
-            }
-        }
-        base.map(|commit| Ok((commit, read_tree_of(history, commit)?))).transpose()
-    }
-
-    async fn build_commit(
-        &self,
-        plan: &Plan<'_>,
-        history: &Arc<History>,
-        base: Option<(Oid, Oid)>,
-    ) -> Result<Option<Built>> {
-        /// Commits with more bytes than this are built off the async threads.
-        const INLINE_BUILD_BYTES: usize = 64 * 1024;
-        let bytes: usize = plan.operations.iter().map(|(operation, _)| weight(operation)).sum();
-        if bytes <= INLINE_BUILD_BYTES {
-            return build(history, base, &plan.operations, &plan.authorship);
-        }
-        let (history, operations) = (Arc::clone(history), Arc::clone(&plan.operations));
-        let authorship = plan.authorship.clone();
-        let task = move || build(&history, base, &operations, &authorship);
-        tokio::task::spawn_blocking(task).await.map_err(Error::internal)?
-    }
-
-    /// What the repository says of itself after this commit, when it changes the default branch and touches a file
-    /// that tells something.
-    fn facts_after(
-        &self,
-        plan: &Plan<'_>,
-        history: &Arc<History>,
-        state: &GitRow,
-        built: &Built,
-    ) -> Result<Option<serde_json::Value>> {
-        let is_head = plan.pull_request.is_none() && state.head_ref == plan.target.as_str();
-        let tells =
-            || plan.operations.iter().any(|(operation, _)| is_telling(operation.path().as_str()));
-        if !is_head || !tells() {
-            return Ok(None);
-        }
-        compute_facts(plan.repo.kind, &history.with_built(&built.pack), built.tree).map(Some)
-    }
-
-    async fn record(
-        &self,
-        tx: &mut Tx,
-        plan: &Plan<'_>,
-        state: &GitRow,
-        change: &Change,
-        facts: Option<serde_json::Value>,
-    ) -> Result<(), DbError> {
-        for (operation, _) in plan.operations.iter() {
-            if let Some((path, sha256, _)) = named_content(operation) {
-                lfs::name_link(tx, plan.repo.id, sha256, path.as_str(), change.name.as_str())
-                    .await?;
-            }
-        }
-        let now = plan.authorship.now;
-        if change.name.as_str() == state.head_ref {
-            repo::touch_repo(tx, plan.repo.id, now, facts.as_ref()).await?;
-        }
-        let (old, new) =
-            (change.old.map(|oid| oid.to_string()), change.new.map(|oid| oid.to_string()));
-        let payload =
-            json!({"updatedRefs": [{"ref": change.name.as_str(), "oldSha": old, "newSha": new}]});
-        event::append_event(
-            tx,
-            "repo.content",
-            Some(plan.actor_id),
-            Some(plan.repo.id),
-            &payload,
-            now,
-        )
-        .await
-    }
-}
-
-struct Plan<'a> {
-    repo: &'a RepoRow,
-    actor_id: i64,
-    target: RefName,
-    parent: Option<String>,
-    operations: Arc<Vec<(Operation, Option<u64>)>>,
-    authorship: Authorship,
-    pull_request: Option<PullRequest>,
-}
-
-/// The large file an operation names, with its size if that is said: pointers may also come as the text they are, and
-/// one that leads nowhere would be a file that nobody can read.
-fn named_content(operation: &Operation) -> Option<(&RepoPath, Sha256, Option<u64>)> {
-    match operation {
-        Operation::LfsFile { path, sha256, size } => Some((path, *sha256, *size)),
-        Operation::File { path, content } if content.len() < lfs_pointer::POINTER_BYTES_MAX => {
-            lfs_pointer::parse(content).map(|(sha256, size)| (path, sha256, Some(size)))
-        }
-        _ => None,
-    }
-}
-
-fn weight(operation: &Operation) -> usize {
-    if let Operation::File { content, .. } = operation { content.len() } else { 200 }
 }
 
 fn message_of(request: &CommitRequest) -> Result<String> {

@@ -3,13 +3,18 @@
 mod access;
 mod build;
 mod commit;
+mod draft;
+mod group;
 mod operation;
+mod plan;
 mod preupload;
 mod pull_request;
+mod queue;
 
-pub use commit::{CommitRequest, Committed};
+pub use commit::{CommitAccess, CommitRequest, Committed};
 pub use operation::Operation;
 pub use preupload::{PreuploadAnswer, PreuploadFile, PreuploadQuery, UploadMode};
 
 pub(crate) use access::commit_target;
 pub(crate) use build::signature;
+pub(crate) use queue::CommitQueue;

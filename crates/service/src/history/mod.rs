@@ -4,10 +4,10 @@
 //! store. A [`History`] is an immutable view of one repository's packs at one sequence number; [`Histories`] keeps
 //! the recent ones and brings them up to date. All of it can be dropped at any moment.
 
+mod index;
 mod load;
 mod write;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use moka::sync::Cache;
@@ -20,8 +20,11 @@ use steelyard_git::{
     PackSet, Tree,
 };
 
-pub(crate) use write::{Change, Landed, LogEntry, PreparedPack};
+pub(crate) use write::{Change, INLINE_BYTES_MAX, Landed, LogEntry, PreparedPack, Step};
 
+use index::PackIndex;
+
+use crate::commits::CommitQueue;
 use crate::{Error, Result};
 
 /// Bytes of inline packs that all histories together may keep in memory.
@@ -36,7 +39,7 @@ pub struct History {
     generation: i64,
     gc_epoch: i64,
     source: CachedSource,
-    by_id: HashMap<String, Arc<Pack>>,
+    by_id: PackIndex,
     inline_bytes: u64,
     cache: ObjectCache,
 }
@@ -58,7 +61,7 @@ impl History {
     }
 
     /// The packs by id.
-    pub(crate) fn packs(&self) -> &HashMap<String, Arc<Pack>> {
+    pub(crate) fn packs(&self) -> &PackIndex {
         &self.by_id
     }
 
@@ -75,21 +78,21 @@ impl History {
     /// This view with a pack that has not landed yet, to look at what it would bring.
     pub(crate) fn with_built(&self, built: &BuiltPack) -> Self {
         let pack = Arc::new(built.clone().into_pack());
-        self.with_pack(self.seq, None, pack)
+        self.with_pack(None, pack)
     }
 
     /// This view with a pushed pack that has not landed yet.
     pub(crate) fn with_quarantined(&self, pack: Arc<Pack>) -> Self {
-        self.with_pack(self.seq, None, pack)
+        self.with_pack(None, pack)
     }
 
     /// This view with a prepared pack that has not landed yet.
     pub(crate) fn with_prepared(&self, prepared: &PreparedPack) -> Self {
-        self.with_pack(self.seq, None, Arc::clone(prepared.pack()))
+        self.with_pack(None, Arc::clone(prepared.pack()))
     }
 
     /// This view and one more pack; `id` is absent when the pack has not landed.
-    fn with_pack(&self, seq: i64, id: Option<String>, pack: Arc<Pack>) -> Self {
+    fn with_pack(&self, id: Option<String>, pack: Arc<Pack>) -> Self {
         let mut by_id = self.by_id.clone();
         let bytes = pack.data().bytes().len() as u64;
         let source = self.source_of(self.source.packs().with_pack(Arc::clone(&pack)));
@@ -97,7 +100,13 @@ impl History {
             by_id.insert(id, pack);
         }
         let cache = self.cache.clone();
-        Self { seq, source, by_id, inline_bytes: self.inline_bytes + bytes, cache, ..*self }
+        Self { source, by_id, inline_bytes: self.inline_bytes + bytes, cache, ..*self }
+    }
+
+    /// This view under a later number, under which no pack came.
+    fn at(&self, seq: i64) -> Self {
+        let (source, by_id) = (self.source.clone(), self.by_id.clone());
+        Self { seq, source, by_id, cache: self.cache.clone(), ..*self }
     }
 
     fn source_of(&self, packs: PackSet) -> CachedSource {
@@ -149,6 +158,8 @@ struct Slot {
     loading: tokio::sync::Mutex<()>,
     /// Held while a commit is made, so that writers of one replica do not lose races against each other.
     writing: Arc<tokio::sync::Mutex<()>>,
+    /// Commits that wait for it.
+    commits: Arc<CommitQueue>,
 }
 
 /// The histories this replica has seen lately.
@@ -173,6 +184,7 @@ impl Histories {
                 current: RwLock::new(None),
                 loading: tokio::sync::Mutex::new(()),
                 writing: Arc::default(),
+                commits: Arc::default(),
             })
         })
     }
@@ -187,12 +199,17 @@ impl Histories {
         Arc::clone(&self.slot(repo_id).writing)
     }
 
+    /// The commits that wait for that lock.
+    pub(crate) fn commits(&self, repo_id: i64) -> Arc<CommitQueue> {
+        Arc::clone(&self.slot(repo_id).commits)
+    }
+
     /// Drops what is known of a repository.
     pub(crate) fn forget(&self, repo_id: i64) {
         self.slots.invalidate(&repo_id);
     }
 
-    fn empty(&self, repo_id: i64, state: &GitRow) -> History {
+    pub(crate) fn empty(&self, repo_id: i64, state: &GitRow) -> History {
         History {
             repo_id,
             seq: 0,
@@ -203,7 +220,7 @@ impl Histories {
                 self.objects.clone(),
                 cache_key(repo_id, state.gc_epoch),
             ),
-            by_id: HashMap::new(),
+            by_id: PackIndex::default(),
             inline_bytes: 0,
             cache: self.objects.clone(),
         }

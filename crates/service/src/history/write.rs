@@ -9,14 +9,14 @@ use steelyard_core::fault::crash_point;
 use steelyard_core::{Oid, RefName, Timestamp};
 use steelyard_db::Tx;
 use steelyard_db::pack::{self, NewPack, PackKind};
-use steelyard_db::refs::{self, RefChange};
+use steelyard_db::refs::{self, LoggedChange, RefChange};
 use steelyard_git::{BuiltPack, Pack, PackData};
 
 use super::{History, broken};
 use crate::{Error, Hub, Result};
 
 /// Packs up to this size live in the database, in the same transaction as the ref they serve.
-const INLINE_BYTES_MAX: usize = 64 * 1024;
+pub(crate) const INLINE_BYTES_MAX: usize = 64 * 1024;
 /// Tables of contents up to this size live in the database.
 const TOC_BYTES_MAX: usize = 1024 * 1024;
 
@@ -136,29 +136,45 @@ impl Hub {
         changes: &[Change],
         log: LogEntry<'_>,
     ) -> Result<Landed> {
+        let steps: Vec<Step<'_>> = changes.iter().map(|change| Step { change, log }).collect();
+        self.land_steps(tx, repo_id, gc_epoch, pack, changes, &steps).await
+    }
+
+    /// As [`Hub::land`], where a ref may take several steps at once: `changes` has each ref once, from what it must point
+    /// to now to where it ends, and `steps` are what the log tells of the way.
+    pub(crate) async fn land_steps<'a>(
+        &self,
+        tx: &mut Tx,
+        repo_id: i64,
+        gc_epoch: i64,
+        packs: impl IntoIterator<Item = &'a PreparedPack>,
+        changes: &[Change],
+        steps: &[Step<'_>],
+    ) -> Result<Landed> {
         let Some(seq) = refs::advance(tx, repo_id, gc_epoch).await? else {
             return Ok(Landed::Lost);
         };
-        if let Some(prepared) = pack {
-            pack::insert_pack(tx, repo_id, seq, prepared.row.clone(), log.now).await?;
+        let now = steps.last().map_or_else(|| self.now(), |step| step.log.now);
+        for prepared in packs {
+            pack::insert_pack(tx, repo_id, seq, prepared.row.clone(), now).await?;
         }
         for change in changes {
             if !refs::change_ref(tx, repo_id, seq, &change.row()).await? {
                 return Ok(Landed::Lost);
             }
-            refs::log_ref_change(tx, repo_id, seq, &change.row(), log.actor_id, log.cause, log.now)
-                .await?;
         }
+        let lines: Vec<LoggedChange<'_>> = steps.iter().map(Step::line).collect();
+        refs::log_ref_changes(tx, repo_id, seq, &lines).await?;
         Ok(Landed::At(seq))
     }
 
-    /// After the transaction: adds the pack to this replica's view if nothing came between.
-    pub(crate) fn note_landed(
+    /// After the transaction: adds the packs to this replica's view if nothing came between.
+    pub(crate) fn note_landed<'a>(
         &self,
         repo_id: i64,
         base: &History,
         seq: i64,
-        pack: Option<&PreparedPack>,
+        packs: impl IntoIterator<Item = &'a PreparedPack>,
     ) {
         if seq != base.seq + 1 {
             return;
@@ -170,21 +186,28 @@ impl Hub {
         if !is_base {
             return;
         }
-        let next = match pack {
-            Some(prepared) => {
-                base.with_pack(seq, Some(prepared.row.pack_id.clone()), Arc::clone(&prepared.pack))
-            }
-            None => History {
-                seq,
-                source: base.source.clone(),
-                by_id: base.by_id.clone(),
-                cache: base.cache.clone(),
-                ..*base
-            },
-        };
+        let mut next = base.at(seq);
+        for prepared in packs {
+            let id = prepared.row.pack_id.clone();
+            next = next.with_pack(Some(id), Arc::clone(&prepared.pack));
+        }
         *current = Some(Arc::new(next));
         drop(current);
         self.histories().weigh(repo_id, slot);
+    }
+}
+
+/// One of the changes that lead a ref to where it ends, for the log of ref changes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Step<'a> {
+    pub(crate) change: &'a Change,
+    pub(crate) log: LogEntry<'a>,
+}
+
+impl Step<'_> {
+    fn line(&self) -> LoggedChange<'_> {
+        let LogEntry { actor_id, cause, now } = self.log;
+        LoggedChange { change: self.change.row(), actor_id, cause, now }
     }
 }
 

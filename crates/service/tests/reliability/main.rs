@@ -6,6 +6,7 @@
 mod crashes;
 mod fast_import;
 mod faults;
+mod groups;
 mod invariants;
 mod isolation;
 mod world;
