@@ -29,22 +29,23 @@ pub(crate) async fn fetch_in(
     Ok(rows)
 }
 
-/// Runs `template` for `rows`, a few at a time; `{rows}` in it becomes `($1, $2), ($3, $4), …`.
+/// Runs `template` for `rows`, a few at a time; `{rows}` in it becomes `($1, $2), ($3, $4), …`. Returns what it returns.
 pub(crate) async fn insert_rows<const N: usize>(
     conn: &mut Conn,
     template: &str,
     rows: &[[Value; N]],
-) -> Result<(), DbError> {
-    let mut rest = rows;
-    while !rest.is_empty() {
-        let size = (1 << rest.len().ilog2()).min(ROWS_MAX);
+) -> Result<Vec<Row>, DbError> {
+    let (mut returned, mut rest) = (Vec::new(), rows);
+    while let Some(log) = rest.len().checked_ilog2() {
+        let size = (1 << log).min(ROWS_MAX);
         let (batch, more) = rest.split_at(size);
         let list: Vec<_> = (0..size).map(|row| places(row * N + 1, N)).collect();
         let sql = template.replace("{rows}", &list.join(", "));
-        conn.fetch_dynamic(sql, batch.iter().flatten().cloned().collect()).await?;
+        let values = batch.iter().flatten().cloned().collect();
+        returned.extend(conn.fetch_dynamic(sql, values).await?);
         rest = more;
     }
-    Ok(())
+    Ok(returned)
 }
 
 /// Keys in order, each once: rows are locked in this order everywhere, so that transactions do not wait in a circle.

@@ -1,7 +1,10 @@
 //! Contents and their homes.
 
+use std::collections::BTreeMap;
+
 use steelyard_core::{Sha256, Timestamp, XetHash};
 
+use crate::batch::insert_rows;
 use crate::conn::args;
 use crate::{Conn, DbError, Row, Tx, Value};
 
@@ -64,14 +67,30 @@ pub async fn ensure_xet_object(
     file_id: i64,
     now: Timestamp,
 ) -> Result<(), DbError> {
-    tx.execute(
-        "INSERT INTO lfs_object (sha256, size_bytes, created_at, has_raw, xet_file_id) VALUES ($1, $2, $3, $4, $5) \
-         ON CONFLICT (sha256) DO UPDATE SET condemned_at = NULL, has_raw = excluded.has_raw, \
-         raw_retired_at = CASE WHEN lfs_object.has_raw THEN excluded.created_at ELSE lfs_object.raw_retired_at END, \
-         xet_file_id = COALESCE(lfs_object.xet_file_id, excluded.xet_file_id)",
-        args![sha256, Value::count(size_bytes), now, false, file_id],
-    )
-    .await?;
+    ensure_xet_objects(tx, &[(sha256, size_bytes, file_id)], now).await
+}
+
+/// Records files as contents, `(SHA-256, size, file id)`, as [`ensure_xet_object`] does. Of those with the same SHA-256
+/// the first one counts.
+pub async fn ensure_xet_objects(
+    tx: &mut Tx,
+    contents: &[(Sha256, u64, i64)],
+    now: Timestamp,
+) -> Result<(), DbError> {
+    // In order, as others do: two transactions with the same contents must not wait for each other.
+    let by_hash: BTreeMap<Sha256, _> =
+        contents.iter().rev().map(|content| (content.0, content)).collect();
+    let rows: Vec<[Value; 5]> = by_hash
+        .into_values()
+        .map(|(sha256, size, file_id)| {
+            [(*sha256).into(), Value::count(*size), now.into(), false.into(), (*file_id).into()]
+        })
+        .collect();
+    let sql = "INSERT INTO lfs_object (sha256, size_bytes, created_at, has_raw, xet_file_id) VALUES {rows} \
+               ON CONFLICT (sha256) DO UPDATE SET condemned_at = NULL, has_raw = excluded.has_raw, \
+               raw_retired_at = CASE WHEN lfs_object.has_raw THEN excluded.created_at ELSE lfs_object.raw_retired_at END, \
+               xet_file_id = COALESCE(lfs_object.xet_file_id, excluded.xet_file_id)";
+    insert_rows(tx, sql, &rows).await?;
     Ok(())
 }
 

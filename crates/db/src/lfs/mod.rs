@@ -12,8 +12,8 @@ mod sweep;
 mod upload;
 
 pub use content::{
-    ContentRow, ensure_object, ensure_xet_object, find_content, find_object, list_objects,
-    list_raw_only, set_xet_home,
+    ContentRow, ensure_object, ensure_xet_object, ensure_xet_objects, find_content, find_object,
+    list_objects, list_raw_only, set_xet_home,
 };
 pub use link::{
     Home, LinkRow, delete_link, ensure_link, find_link, find_linked, list_links, name_link,
@@ -25,6 +25,6 @@ pub use sweep::{
     list_retired_raw, spare_object,
 };
 pub use upload::{
-    UploadRow, create_finished_upload, create_upload, delete_upload, find_upload, finish_upload,
-    list_expired_uploads, list_uploads, upload_exists,
+    UploadRow, create_finished_upload, create_finished_uploads, create_upload, delete_upload,
+    find_upload, finish_upload, list_expired_uploads, list_uploads, upload_exists,
 };

@@ -1,7 +1,10 @@
 //! Uploads: granted, and finished ones that wait for their commit.
 
+use std::collections::{BTreeMap, HashMap};
+
 use steelyard_core::{Sha256, Timestamp};
 
+use crate::batch::{fetch_in, insert_rows, keys};
 use crate::conn::args;
 use crate::{Conn, DbError, Row, Tx, Value};
 
@@ -76,27 +79,66 @@ pub async fn create_finished_upload(
     new: &UploadRow,
     now: Timestamp,
 ) -> Result<(), DbError> {
-    let sql = "UPDATE lfs_upload SET expires_at = $5 WHERE repo_id = $1 AND sha256 = $2 AND user_id = $3 \
-               AND xet_file_id = $4 AND finished_at IS NOT NULL";
-    let args = args![new.repo_id, new.sha256, new.user_id, new.xet_file_id, new.expires_at];
-    if tx.execute(sql, args).await? > 0 {
-        return Ok(());
+    create_finished_uploads(tx, std::slice::from_ref(new), now).await
+}
+
+/// Records finished uploads as [`create_finished_upload`] does.
+pub async fn create_finished_uploads(
+    tx: &mut Tx,
+    new: &[UploadRow],
+    now: Timestamp,
+) -> Result<(), DbError> {
+    let mut of_grantees: BTreeMap<_, Vec<&UploadRow>> = BTreeMap::new();
+    for upload in new {
+        of_grantees.entry((upload.repo_id, upload.user_id)).or_default().push(upload);
     }
-    tx.execute(
-        "INSERT INTO lfs_upload (id, repo_id, user_id, sha256, size_bytes, created_at, expires_at, finished_at, \
-         xet_file_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $6, $8)",
-        args![
-            new.id.as_str(),
-            new.repo_id,
-            new.user_id,
-            new.sha256,
-            Value::count(new.size_bytes),
-            now,
-            new.expires_at,
-            new.xet_file_id,
-        ],
-    )
-    .await?;
+    for ((repo_id, user_id), uploads) in of_grantees {
+        let contents: Vec<Sha256> = uploads.iter().map(|upload| upload.sha256).collect();
+        let sql = "SELECT id, sha256, xet_file_id FROM lfs_upload WHERE repo_id = $1 AND user_id = $2 \
+                   AND sha256 IN {keys} AND finished_at IS NOT NULL AND xet_file_id IS NOT NULL";
+        let mut known = HashMap::new();
+        for row in fetch_in(tx, sql, args![repo_id, user_id], &keys(&contents)).await? {
+            let key = (row.sha256("sha256")?, row.opt_int("xet_file_id")?);
+            known.insert(key, row.text("id")?);
+        }
+        let mut fresh = BTreeMap::new();
+        for upload in uploads {
+            match known.get(&(upload.sha256, upload.xet_file_id)) {
+                Some(id) => {
+                    let sql = "UPDATE lfs_upload SET expires_at = $2 WHERE id = $1";
+                    tx.execute_later(sql, args![id, upload.expires_at]).await?;
+                }
+                None => _ = fresh.insert((upload.sha256, upload.xet_file_id), upload),
+            }
+        }
+        insert_finished(tx, fresh.into_values(), now).await?;
+    }
+    Ok(())
+}
+
+async fn insert_finished<'a>(
+    tx: &mut Tx,
+    uploads: impl Iterator<Item = &'a UploadRow>,
+    now: Timestamp,
+) -> Result<(), DbError> {
+    let rows: Vec<[Value; 9]> = uploads
+        .map(|upload| {
+            [
+                (&upload.id).into(),
+                upload.repo_id.into(),
+                upload.user_id.into(),
+                upload.sha256.into(),
+                Value::count(upload.size_bytes),
+                now.into(),
+                upload.expires_at.into(),
+                now.into(),
+                upload.xet_file_id.into(),
+            ]
+        })
+        .collect();
+    let sql = "INSERT INTO lfs_upload (id, repo_id, user_id, sha256, size_bytes, created_at, expires_at, finished_at, \
+               xet_file_id) VALUES {rows}";
+    insert_rows(tx, sql, &rows).await?;
     Ok(())
 }
 

@@ -20,7 +20,8 @@ pub async fn insert_dedup(tx: &mut Tx, chunks: &[(XetHash, i64, u32)]) -> Result
         .collect();
     let sql = "INSERT INTO xet_dedup (chunk, xorb_id, chunk_index) VALUES {rows} ON CONFLICT (chunk) \
                DO UPDATE SET xorb_id = excluded.xorb_id, chunk_index = excluded.chunk_index";
-    insert_rows(tx, sql, &rows).await
+    insert_rows(tx, sql, &rows).await?;
+    Ok(())
 }
 
 /// Where these chunks are: `(hash, xorb id, index in the xorb)` of those that are known, in any order.

@@ -4,10 +4,7 @@ use steelyard_core::{Sha256, Timestamp, XetHash};
 
 use crate::batch::{fetch_in, keys};
 use crate::conn::args;
-use crate::{Conn, DbError, Row, Tx, Value};
-
-/// Times a file is tried to be inserted while others delete it.
-const ATTEMPTS_MAX: u32 = 3;
+use crate::{Conn, DbError, Row, Tx};
 
 /// A file, without its terms.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,59 +70,6 @@ pub async fn list_terms(conn: &mut Conn, ids: &[i64]) -> Result<Vec<(i64, Vec<u8
     let sql = "SELECT id, terms FROM xet_file WHERE id IN {keys}";
     let rows = fetch_in(conn, sql, args![], &keys(ids)).await?;
     rows.iter().map(|row| Ok((row.int("id")?, row.bytes("terms")?))).collect()
-}
-
-/// A file to register.
-#[derive(Debug, Clone, Copy)]
-pub struct NewFile<'a> {
-    /// Its hash in the protocol of Xet.
-    pub hash: XetHash,
-    /// Its size.
-    pub size_bytes: u64,
-    /// How many terms it has.
-    pub n_terms: u32,
-    /// The terms, packed: 28 bytes each.
-    pub terms: &'a [u8],
-    /// The xorbs that the terms name; they must be locked and live.
-    pub xorb_ids: &'a [i64],
-}
-
-/// Registers a file; its id, and true when it is new. A file that is there keeps its terms, and is kept from being
-/// deleted if it was about to be. A transaction with many files registers them in order of hash: others may do the same.
-pub async fn insert_file(
-    tx: &mut Tx,
-    new: &NewFile<'_>,
-    now: Timestamp,
-) -> Result<(i64, bool), DbError> {
-    for _ in 0..ATTEMPTS_MAX {
-        let sql = "INSERT INTO xet_file (hash, size_bytes, n_terms, terms, created_at) VALUES ($1, $2, $3, $4, $5) \
-                   ON CONFLICT (hash) DO NOTHING RETURNING id";
-        let args =
-            args![new.hash, Value::count(new.size_bytes), i64::from(new.n_terms), new.terms, now,];
-        if let Some(row) = tx.fetch_optional(sql, args).await? {
-            let id = row.int("id")?;
-            let sql = "INSERT INTO xet_file_xorb (file_id, xorb_id) SELECT $1, id FROM xorb WHERE id IN {keys}";
-            fetch_in(tx, sql, args![id], &keys(new.xorb_ids)).await?;
-            return Ok((id, true));
-        }
-        if let Some(id) = spare_file(tx, &new.hash).await? {
-            return Ok((id, false));
-        }
-        // It was deleted between the two; on SQLite nobody could.
-    }
-    Err(DbError::contended("xet_file"))
-}
-
-/// The id of a file that is there, and is no longer condemned.
-async fn spare_file(tx: &mut Tx, hash: &XetHash) -> Result<Option<i64>, DbError> {
-    let sql = "SELECT id, condemned_at FROM xet_file WHERE hash = $1";
-    let Some(row) = tx.fetch_optional(sql, args![*hash]).await? else { return Ok(None) };
-    if row.opt_int("condemned_at")?.is_none() {
-        return row.int("id").map(Some);
-    }
-    let sql = "UPDATE xet_file SET condemned_at = NULL WHERE hash = $1 RETURNING id";
-    let row = tx.fetch_optional(sql, args![*hash]).await?;
-    row.map(|row| row.int("id")).transpose()
 }
 
 /// Records the SHA-256 that the hub has computed of a file's content. [`super::confirm_claims`] does this, too.

@@ -16,17 +16,21 @@ mod compact;
 mod dedup;
 mod file;
 mod gc;
+mod register;
 mod report;
 mod xorb;
 
-pub use claim::{ClaimOutcome, Confirmed, claim_link, confirm_claims, list_unverified_files};
+pub use claim::{
+    ClaimOutcome, Confirmed, NewLink, claim_link, claim_links, confirm_claims,
+    list_unverified_files,
+};
 pub use compact::{
     clear_shrunk, list_dedup_of_xorb, list_files_of_xorb, list_shrunk_xorbs, move_dedup, move_file,
 };
 pub use dedup::{find_dedup, insert_dedup, readable_files_of_xorb};
 pub use file::{
-    FileRow, NewFile, RepoFile, file_terms, find_file, find_file_by_id, find_files, find_repo_file,
-    insert_file, list_terms, set_file_sha256,
+    FileRow, RepoFile, file_terms, find_file, find_file_by_id, find_files, find_repo_file,
+    list_terms, set_file_sha256,
 };
 pub(crate) use file::{file, file_columns};
 pub use gc::{
@@ -34,6 +38,7 @@ pub use gc::{
     delete_files, delete_xorb, list_condemnable_files, list_condemnable_xorbs,
     list_deletable_files, list_deletable_xorbs, spare_files, storage_of_repo,
 };
+pub use register::{NewFile, insert_file, insert_files, set_files_sha256};
 pub use report::{HubStorage, LinkStorage, Tally, list_link_storage, storage_of_hub};
 pub use xorb::{
     NewXorb, XorbInsert, XorbRow, XorbState, find_xorbs, find_xorbs_by_id, insert_xorb, lock_xorbs,

@@ -1,13 +1,15 @@
 //! Claims: made, settled, and what they never do.
 
 use steelyard_db::lfs::{self, Home, UploadRow};
-use steelyard_db::xet::{self, ClaimOutcome, Confirmed};
+use steelyard_db::xet::{self, ClaimOutcome, Confirmed, NewLink};
 
 use super::{claim, file, hash, link, user_and_repo, xorb};
 use crate::base::{Base, at, db_suite, sha256};
 
 db_suite!(
     the_first_claim_stands,
+    many_files_are_linked_at_once,
+    many_contents_and_grants_are_made_at_once,
     a_claim_on_a_known_file_is_a_link_or_a_lie,
     a_claim_beside_a_stored_content,
     claims_are_settled_together,
@@ -207,4 +209,99 @@ async fn unverified_files_are_listed(base: Base) {
     assert_eq!(list(0, 10).await, [files[0], files[2], files[3]]);
     assert_eq!(list(files[0], 1).await, [files[2]]);
     assert_eq!(list(files[3], 9).await, Vec::<i64>::new());
+}
+
+async fn many_files_are_linked_at_once(base: Base) {
+    let (_, repo) = user_and_repo(&base, "u").await;
+    let mut files = Vec::new();
+    for n in 0..100 {
+        files.push(file(&base, n, &[]).await);
+    }
+    // Even ones are known, as what they are called here.
+    let even: Vec<_> = (0..100).step_by(2).map(|n| (files[usize::from(n)], sha256(n))).collect();
+    let mut tx = base.write().await;
+    xet::set_files_sha256(&mut tx, &even).await.unwrap();
+    tx.commit().await.unwrap();
+    claim(&base, repo, 51, files[53], "earlier").await;
+    let link = |n: u8, file: u8, id: String| NewLink {
+        sha256: sha256(n),
+        public_id: id,
+        file_id: files[usize::from(file)],
+    };
+    let mut links: Vec<_> = (0..100).rev().map(|n| link(n, n, format!("id-{n}"))).collect();
+    links.push(link(7, 9, "another".to_owned()));
+    links.push(link(51, 53, "again".to_owned()));
+    links.push(link(8, 10, "lie".to_owned()));
+    links.push(link(9, 9, "twice".to_owned()));
+    let mut tx = base.write().await;
+    let outcomes = xet::claim_links(&mut tx, repo, &links, at(9)).await.unwrap();
+    let others: Vec<_> = (0..outcomes.len())
+        .filter(|i| outcomes[*i] != ClaimOutcome::Linked)
+        .map(|i| (i, outcomes[i]))
+        .collect();
+    let expected = [
+        (99 - 51, ClaimOutcome::Other),
+        (100, ClaimOutcome::Other),
+        (101, ClaimOutcome::Same),
+        (102, ClaimOutcome::Other),
+    ];
+    assert_eq!(others, expected);
+    let again: Vec<_> = (60..100).map(|n| link(n, n, format!("again-{n}"))).collect();
+    let again = xet::claim_links(&mut tx, repo, &again, at(9)).await.unwrap();
+    assert!(again.iter().all(|outcome| *outcome == ClaimOutcome::Same), "{again:?}");
+    assert_eq!(xet::claim_links(&mut tx, repo, &[], at(9)).await.unwrap(), []);
+    tx.commit().await.unwrap();
+    let listed = lfs::list_links(&mut base.read().await, repo, "", 500).await.unwrap();
+    assert_eq!(listed.len(), 100);
+    for row in listed {
+        let n = row.sha256.as_bytes()[0];
+        let file_id = files[usize::from(if n == 51 { 53 } else { n })];
+        let hash = hash(if n == 51 { 53 } else { n });
+        let expected = match n % 2 {
+            0 => Home::Xet { file_id, hash },
+            _ => Home::Claimed { file_id, hash },
+        };
+        assert_eq!(row.home, expected, "{n}");
+    }
+}
+
+async fn many_contents_and_grants_are_made_at_once(base: Base) {
+    let (user, repo) = user_and_repo(&base, "u").await;
+    let mut files = Vec::new();
+    for n in 0..100 {
+        files.push(file(&base, n, &[]).await);
+    }
+    let mut tx = base.write().await;
+    lfs::condemn_orphan(&mut tx, sha256(200), 1, at(1)).await.unwrap();
+    let contents =
+        [(sha256(201), 5, files[1]), (sha256(200), 1, files[3]), (sha256(201), 6, files[5])];
+    lfs::ensure_xet_objects(&mut tx, &contents, at(5)).await.unwrap();
+    let row = lfs::find_content(&mut tx, sha256(201)).await.unwrap().unwrap();
+    assert_eq!(
+        (row.size_bytes, row.xet),
+        (5, Some((files[1], hash(1)))),
+        "the first of two counts"
+    );
+    assert_eq!(lfs::list_condemned(&mut tx, at(99), 9).await.unwrap(), []);
+    let grants: Vec<_> = (0..100_u8)
+        .chain([7])
+        .map(|n| UploadRow {
+            id: format!("grant-{n}"),
+            repo_id: repo,
+            user_id: user,
+            sha256: sha256(n),
+            size_bytes: 1,
+            part_size_bytes: None,
+            expires_at: at(50),
+            finished_at: None,
+            xet_file_id: Some(files[usize::from(n)]),
+        })
+        .collect();
+    lfs::create_finished_uploads(&mut tx, &grants[..80], at(9)).await.unwrap();
+    let longer: Vec<_> =
+        grants.iter().map(|grant| UploadRow { expires_at: at(70), ..grant.clone() }).collect();
+    lfs::create_finished_uploads(&mut tx, &longer, at(9)).await.unwrap();
+    assert!(lfs::list_expired_uploads(&mut tx, at(70), 9).await.unwrap().is_empty());
+    let all = lfs::list_expired_uploads(&mut tx, at(71), 999).await.unwrap();
+    assert_eq!(all.len(), 100, "one for each file and content");
 }

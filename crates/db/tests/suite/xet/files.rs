@@ -7,7 +7,11 @@ use steelyard_db::{check, xet};
 use super::{NOBODY, claim, file, hash, link, new_file, user_and_repo, xorb};
 use crate::base::{Base, at, db_suite, sha256};
 
-db_suite!(a_file_is_registered_once, a_file_is_found_through_its_repository_only,);
+db_suite!(
+    a_file_is_registered_once,
+    many_files_are_registered_at_once,
+    a_file_is_found_through_its_repository_only,
+);
 
 async fn a_file_is_registered_once(base: Base) {
     let (one, two) = (xorb(&base, 1).await, xorb(&base, 2).await);
@@ -64,4 +68,43 @@ async fn a_file_is_found_through_its_repository_only(base: Base) {
     assert_eq!(find(repo, 3).await, None, "quarantined");
     let found = xet::readable_files_of_xorb(&mut base.read().await, &NOBODY, x, 10).await.unwrap();
     assert_eq!(found, [claimed, linked]);
+}
+
+async fn many_files_are_registered_at_once(base: Base) {
+    let (one, two) = (xorb(&base, 1).await, xorb(&base, 2).await);
+    let (condemned, known) = (file(&base, 1, &[one]).await, file(&base, 2, &[one]).await);
+    let mut tx = base.write().await;
+    xet::condemn_files(&mut tx, &[condemned], at(9)).await.unwrap();
+    let both = [one, two];
+    let mut new: Vec<_> = (1..=150).rev().map(|n| new_file(n, &both)).collect();
+    new.push(new_file(77, &both[..1]));
+    let ids = xet::insert_files(&mut tx, &new, at(10)).await.unwrap();
+    assert_eq!(ids.len(), 151);
+    assert_eq!((ids[149], ids[148]), ((condemned, false), (known, false)));
+    assert!(ids[..148].iter().all(|(_, is_new)| *is_new));
+    assert_eq!(ids[150], (ids[150 - 77].0, false), "the first of two counts");
+    let sums: Vec<_> = ids
+        .iter()
+        .zip(&new)
+        .map(|((id, _), new)| (*id, Sha256::new(*new.hash.as_bytes())))
+        .collect();
+    xet::set_files_sha256(&mut tx, &sums).await.unwrap();
+    assert_eq!(xet::insert_files(&mut tx, &[], at(10)).await.unwrap(), []);
+    assert_eq!(xet::delete_files(&mut tx, at(99), 9, at(99)).await.unwrap(), Vec::<i64>::new());
+    tx.commit().await.unwrap();
+    let mut conn = base.read().await;
+    for (new, (id, _)) in new.iter().zip(&ids) {
+        let row = xet::find_file(&mut conn, &new.hash).await.unwrap().unwrap();
+        assert_eq!((row.id, row.size_bytes), (*id, new.size_bytes));
+        assert_eq!(row.sha256, Some(Sha256::new(*new.hash.as_bytes())));
+    }
+    let edges = check::file_edges(&mut conn, &[known, ids[150].0]).await.unwrap();
+    assert_eq!(edges, [(known, one), (ids[150].0, one), (ids[150].0, two)]);
+    drop(conn);
+    let mut tx = base.write().await;
+    let missing = [one, 999];
+    assert!(
+        xet::insert_file(&mut tx, &new_file(200, &missing), at(1)).await.is_err(),
+        "no such xorb"
+    );
 }
