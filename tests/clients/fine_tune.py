@@ -1,4 +1,4 @@
-"""Changes a share of the tensors of a safetensors file in place, as a fine-tune of some layers does.
+"""Changes a share of the tensors of a safetensors file in place, as a fine-tune of the last layers does.
 
 Usage: fine_tune.py FILE SHARE SEED
 """
@@ -12,10 +12,10 @@ path, share, seed = sys.argv[1], float(sys.argv[2]), int(sys.argv[3])
 random = numpy.random.default_rng(seed)
 tensors = load_file(path)
 budget = share * sum(tensor.nbytes for tensor in tensors.values())
-for name in random.permutation(sorted(tensors)):
+for name in sorted(tensors, reverse=True):
     tensor = tensors[name]
-    if tensor.nbytes > budget:
-        continue
     budget -= tensor.nbytes
+    if budget < 0:
+        break
     tensors[name] = tensor + random.normal(0, 1e-3, tensor.shape).astype(tensor.dtype)
 save_file(tensors, path, metadata={"format": "pt"})
