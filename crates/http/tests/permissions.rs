@@ -62,6 +62,7 @@ fn path_of(route: &Route, repo: &str) -> String {
 async fn ask(hub: &Hub, method: &str, path: &str, template: &str, token: Option<&str>) -> Response {
     let body = BODIES.iter().find(|(end, _)| template.ends_with(end)).map_or("", |(_, body)| *body);
     let mut request = Request::builder().method(method).uri(path).header("host", "hub.test");
+    request = request.header("x-range-dirty", "bytes=0-0");
     if let Some(token) = token {
         request = request.header("authorization", format!("Bearer {token}"));
     }

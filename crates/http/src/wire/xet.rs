@@ -11,8 +11,10 @@ use serde::{Deserialize, Serialize};
 use steelyard_core::{Secret, Sha256, XetHash};
 use steelyard_service::Error;
 use steelyard_service::xet::{
-    FetchRange, Reconstruction, ShardProgress, TermPlan, XetGrant, XorbFetch, XorbOffer,
+    FetchRange, FileChunkWindows, Reconstruction, ShardProgress, TermPlan, XetGrant, XorbFetch,
+    XorbOffer,
 };
+use steelyard_xet::subtree::Subtree;
 
 /// The only checksum that clients send with the size of a xorb.
 const CHECKSUM_ALGO: &str = "crc64nvme";
@@ -311,6 +313,73 @@ impl ReconstructionsResponse {
         Self {
             files: plans.iter().map(|(file, plan)| (*file, terms_of(plan))).collect(),
             fetch_info,
+        }
+    }
+}
+
+/// What a client needs to edit a file in place.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FileChunkHashesResponse {
+    total_chunks: u64,
+    file_size: u64,
+    /// The bytes to cut into chunks anew.
+    windows: Vec<WindowResponse>,
+    /// The chunks before, between and behind the windows; null where there are none.
+    hash_ranges: Vec<Option<SubtreeResponse>>,
+    /// For each term that no window touches, what verifies it in a shard.
+    #[schemars(with = "Vec<String>")]
+    gap_verification: Vec<XetHash>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct WindowResponse {
+    /// The first byte, and the one behind the last.
+    dirty_byte_range: [u64; 2],
+}
+
+/// A run of chunks, as far as the tree of hashes over it is decided (`MerkleHashSubtree` in `xet-core-structures`).
+#[derive(Debug, Serialize, JsonSchema)]
+struct SubtreeResponse {
+    nodes: Vec<NodeResponse>,
+    /// How many nodes of each level stand at the left and at the right.
+    levels: Vec<(usize, usize)>,
+    at_start: bool,
+    at_end: bool,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct NodeResponse {
+    #[schemars(with = "String")]
+    hash: XetHash,
+    /// Bytes of the file below it.
+    size: u64,
+}
+
+impl From<&Subtree> for SubtreeResponse {
+    fn from(tree: &Subtree) -> Self {
+        let nodes = tree.nodes().map(|(hash, size)| NodeResponse { hash: *hash, size: *size });
+        Self {
+            nodes: nodes.collect(),
+            levels: tree.levels().collect(),
+            at_start: tree.is_at_start(),
+            at_end: tree.is_at_end(),
+        }
+    }
+}
+
+impl From<FileChunkWindows> for FileChunkHashesResponse {
+    fn from(found: FileChunkWindows) -> Self {
+        let windows = found.windows.windows.iter();
+        let windows = windows.map(|window| [window.start, window.end]);
+        let gaps = found.windows.gaps.iter();
+        Self {
+            total_chunks: found.windows.chunks,
+            file_size: found.file_size,
+            windows: windows.map(|range| WindowResponse { dirty_byte_range: range }).collect(),
+            hash_ranges: gaps.map(|gap| gap.as_ref().map(Into::into)).collect(),
+            gap_verification: found.untouched,
         }
     }
 }

@@ -96,6 +96,7 @@ async fn only_tokens_of_the_content_store_count() {
         ("GET", format!("/v1/reconstructions/{hash}"), false),
         ("GET", format!("/v2/reconstructions/{hash}"), false),
         ("GET", format!("/v1/reconstructions?file_id={hash}"), false),
+        ("GET", format!("/v2/file-chunk-hashes/{hash}"), false),
         ("POST", "/v1/reconstructions".to_owned(), false),
         ("POST", "/v1/telemetry".to_owned(), false),
     ] {
@@ -145,7 +146,7 @@ async fn everything_else_is_missing_in_json() {
         ("GET", "/v3/reconstructions/x".to_owned()),
         ("GET", format!("/v1/xorb-commits/default/{hash}/grant/x")),
         ("POST", format!("/v1/xorb-commits/default/{hash}/grant/x")),
-        ("GET", format!("/v2/file-chunk-hashes/{hash}")),
+        ("GET", format!("/v1/file-chunk-hashes/{hash}")),
         // Paths that are there, for other methods.
         ("GET", format!("/v1/xorb-grants/default/{hash}")),
         ("PUT", format!("/v1/xorbs/default/{hash}")),

@@ -11,4 +11,5 @@ mod files;
 mod limits;
 mod tokens;
 mod uploads;
+mod windows;
 mod world;

@@ -48,6 +48,7 @@ mod stream;
 mod token;
 mod verify;
 mod views;
+mod windows;
 mod xorb;
 
 pub use duplicate::{DuplicateFile, FailedFile};
@@ -62,6 +63,7 @@ pub use settings::XetSettings;
 pub use shard::{Registered, ShardProgress};
 pub use stream::ContentStream;
 pub use token::{XetGrant, XetScope, XetToken};
+pub use windows::FileChunkWindows;
 
 pub(crate) use standing::XetRepo;
 pub(crate) use state::XetState;

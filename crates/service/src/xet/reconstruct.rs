@@ -154,7 +154,7 @@ impl Hub {
         stream.ok_or(Error::NotFound(Missing::Other("xorb")))
     }
 
-    async fn view_of(
+    pub(super) async fn view_of(
         &self,
         conn: &mut Conn,
         token: &XetToken,
@@ -252,6 +252,6 @@ fn check_terms(terms: usize) -> Result<()> {
     Ok(())
 }
 
-fn no_file() -> Error {
+pub(super) fn no_file() -> Error {
     Error::NotFound(Missing::Other("file"))
 }

@@ -65,7 +65,9 @@ async fn collect(
             what: "the body of the request came too slowly",
             retry_after_secs: 1,
         })?;
-        let Some(piece) = next.map_err(|error| broken_off(&error))? else { return Ok(all.freeze()) };
+        let Some(piece) = next.map_err(|error| broken_off(&error))? else {
+            return Ok(all.freeze());
+        };
         if all.len() + piece.len() > limit {
             return Err(too_large(limit));
         }

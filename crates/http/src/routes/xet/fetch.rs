@@ -85,8 +85,8 @@ fn wanted_ranges(headers: &HeaderMap, signed: &[Range<u64>]) -> Option<Vec<Range
     Some(wanted)
 }
 
-/// Reads `FIRST-LAST` as it is written here; no range is empty.
-fn parse_range(text: &str) -> Option<Range<u64>> {
+/// Reads `FIRST-LAST`; no range is empty.
+pub(super) fn parse_range(text: &str) -> Option<Range<u64>> {
     let (first, last) = text.split_once('-')?;
     let is_plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     if !is_plain(first) || !is_plain(last) {

@@ -12,6 +12,7 @@ mod frames;
 mod reconstructions;
 mod shards;
 pub(crate) mod token;
+mod windows;
 mod xorbs;
 
 use axum::extract::FromRequestParts;
@@ -25,9 +26,10 @@ use steelyard_service::{Action, Error, Hub, Missing};
 use crate::openapi::Parameter;
 use crate::wire::EmptyResponse;
 use crate::wire::xet::{
-    DuplicateFilesRequest, DuplicateFilesResponse, FileKeyRequest, ReconstructionV1Response,
-    ReconstructionV2Response, ReconstructionsResponse, ShardFrame, ShardUploadedResponse,
-    XetTokenResponse, XorbGrantRequest, XorbGrantResponse, XorbUploadedResponse,
+    DuplicateFilesRequest, DuplicateFilesResponse, FileChunkHashesResponse, FileKeyRequest,
+    ReconstructionV1Response, ReconstructionV2Response, ReconstructionsResponse, ShardFrame,
+    ShardUploadedResponse, XetTokenResponse, XorbGrantRequest, XorbGrantResponse,
+    XorbUploadedResponse,
 };
 use crate::{Access, ApiError, Route, extract};
 
@@ -122,6 +124,10 @@ fn add_reading(table: &mut Vec<Route>) {
     let batch = route(&["POST"], path, summary, post(reconstructions::batch_in_body));
     let batch = batch.takes::<Vec<FileKeyRequest>>().gives::<ReconstructionsResponse>();
     table.push(batch.fails(&[413]));
+    let (path, summary) =
+        ("/v2/file-chunk-hashes/{hash}", "Tells what is needed to edit a file in place");
+    let windows = route(&["GET"], path, summary, get(windows::find)).fails(&[501]);
+    table.push(windows.gives::<FileChunkHashesResponse>());
     let (path, summary) = ("/v1/telemetry", "Takes a client's report, and forgets it");
     let telemetry = route(&["POST"], path, summary, post(body::forget));
     table.push(telemetry.takes::<serde_json::Value>().gives::<EmptyResponse>().fails(&[413]));
