@@ -96,7 +96,10 @@ mod tests {
         let (kind, id) = parse_repo("datasets/alice/some-data").unwrap();
         assert_eq!((kind, id.to_string().as_str()), (RepoKind::Dataset, "alice/some-data"));
         for bad in ["alice/bert", "models/bert", "model/alice/bert", "models", "models/a/b/c", ""] {
-            assert!(parse_repo(bad).unwrap_err().to_string().contains("a repository is named"), "{bad}");
+            assert!(
+                parse_repo(bad).unwrap_err().to_string().contains("a repository is named"),
+                "{bad}"
+            );
         }
     }
 }

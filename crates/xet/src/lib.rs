@@ -37,8 +37,8 @@ pub use table::{ChunkTable, TableBuilder, TableEntry, TableError};
 pub use terms::{Term, Terms, TermsError};
 pub use verify::{FileCheck, FileError, FileFault, VerifiedFile, VerifiedTerm, verify_file};
 pub use xorb::{
-    BuiltXorb, CheckedXorb, ChunkFault, Chunks, Compression, PushError, StreamDecoder, XorbBuilder, XorbError, check_xorb,
-    decode_chunks,
+    BuiltXorb, CheckedXorb, ChunkFault, Chunks, Compression, PushError, StreamDecoder, XorbBuilder,
+    XorbError, check_xorb, decode_chunks,
 };
 
 /// Most bytes in one chunk, uncompressed; only the last chunk of a file may have fewer than [`CHUNK_BYTES_MIN`].

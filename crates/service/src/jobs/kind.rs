@@ -88,14 +88,18 @@ impl JobKind {
     /// Seconds from the end of one run to the next, for jobs about the whole hub.
     pub(crate) fn interval_secs(self) -> Option<i64> {
         match self {
-            Self::GitJoin | Self::GitDrop | Self::GitRepack | Self::LfsChunk | Self::XetVerify => None,
+            Self::GitJoin | Self::GitDrop | Self::GitRepack | Self::LfsChunk | Self::XetVerify => {
+                None
+            }
             Self::LfsSweep
             | Self::LfsUnchunked
             | Self::XetSweep
             | Self::PacksSweep
             | Self::ReposPurge
             | Self::JobsTrim => Some(600),
-            Self::LfsOrphans | Self::XetCompact | Self::XetOrphans | Self::PacksOrphans => Some(24 * 3600),
+            Self::LfsOrphans | Self::XetCompact | Self::XetOrphans | Self::PacksOrphans => {
+                Some(24 * 3600)
+            }
         }
     }
 }

@@ -56,7 +56,8 @@ pub fn storage(flags: &SettingFlags, command: &StorageCommand) -> Result<()> {
 
 fn plan(steps: &[GcStep]) -> String {
     let mut text = String::new();
-    for GcStep { step, why, goes, amount, .. } in steps.iter().filter(|step| step.amount.count > 0) {
+    for GcStep { step, why, goes, amount, .. } in steps.iter().filter(|step| step.amount.count > 0)
+    {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{step}: {}\n  why:  {why}\n  goes: {goes}", told(amount));
     }
