@@ -9,4 +9,6 @@ mod faults;
 mod groups;
 mod invariants;
 mod isolation;
+#[path = "../xet/stores.rs"]
+mod stores;
 mod world;

@@ -4,13 +4,12 @@
 use std::collections::{BTreeSet, HashMap};
 
 use bytes::Bytes;
+use sha2::Digest as _;
 use steelyard_blob::{BlobStore, Key};
 use steelyard_core::{Sha256, XetHash};
 use steelyard_db::{Conn, Db};
 use steelyard_xet::xorb::StoredChunks;
 use steelyard_xet::{Decompressor, Terms, check_xorb, chunk_hash, file_hash};
-
-use crate::planted::sha256;
 
 /// A xorb as its object says.
 struct Chunks(Vec<Vec<u8>>);
@@ -127,4 +126,8 @@ async fn check_links(conn: &mut Conn) {
         assert_ne!(claimed, actual, "a claim that is right is a claim no more");
         assert!(row.opt_int("quarantined_at").unwrap().is_some(), "a wrong claim is quarantined");
     }
+}
+
+fn sha256(bytes: &[u8]) -> Sha256 {
+    Sha256::new(sha2::Sha256::digest(bytes).into())
 }
