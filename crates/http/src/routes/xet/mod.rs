@@ -128,9 +128,13 @@ fn add_reading(table: &mut Vec<Route>) {
         ("/v2/file-chunk-hashes/{hash}", "Tells what is needed to edit a file in place");
     let windows = route(&["GET"], path, summary, get(windows::find)).fails(&[501]);
     table.push(windows.gives::<FileChunkHashesResponse>());
-    let (path, summary) = ("/v1/telemetry", "Takes a client's report, and forgets it");
-    let telemetry = route(&["POST"], path, summary, post(body::forget));
-    table.push(telemetry.takes::<serde_json::Value>().gives::<EmptyResponse>().fails(&[413]));
+    // The protocol's pages have it below the store; hf_xet 1.8 takes it for a path of the host (cas_client/telemetry).
+    for path in [format!("{ROOT}/v1/telemetry"), "/v1/telemetry".to_owned()] {
+        let (access, summary) =
+            (Access::Xet(XetScope::Read), "Takes a client's report, and forgets it");
+        let telemetry = Route::new(&["POST"], path, access, summary, post(body::forget));
+        table.push(telemetry.takes::<serde_json::Value>().gives::<EmptyResponse>().fails(&[413]));
+    }
     let (path, summary) = ("/x/{key}", "Gives ranges of a xorb: those the address was signed for");
     let path = format!("{ROOT}{path}");
     let fetch = Route::new(&["GET"], path, Access::Signed, summary, get(fetch::fetch));
