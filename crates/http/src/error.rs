@@ -109,10 +109,8 @@ impl IntoResponse for ApiError {
         let mut body = json!({"error": record.message});
         let mut moved = None;
         match &error {
-            Error::NotFound(
-                Missing::Entry { commit: Some(commit), .. }
-                | Missing::Quarantined { commit: Some(commit), .. },
-            ) => {
+            // Clients remember for good that this commit has no such file; so not for one that may come back.
+            Error::NotFound(Missing::Entry { commit: Some(commit), .. }) => {
                 headers.insert(REPO_COMMIT, header_text(&commit.to_string()));
             }
             Error::RateLimited { retry_after_secs } | Error::Busy { retry_after_secs, .. } => {
@@ -148,12 +146,17 @@ pub(crate) fn log(error: &Error, record: &ErrorRecord) {
         tracing::warn!("request put off: {error}");
         return;
     }
-    let mut chain = String::new();
-    let mut source = std::error::Error::source(error);
+    tracing::error!(code = error.code(), "request failed: {}", with_causes(error));
+}
+
+/// An error with everything that led to it.
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
     while let Some(cause) = source {
-        chain.push_str(": ");
-        chain.push_str(&cause.to_string());
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
         source = cause.source();
     }
-    tracing::error!(code = error.code(), "request failed: {error}{chain}");
+    text
 }

@@ -11,6 +11,7 @@ use futures_util::{Stream, TryStreamExt};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::ApiError;
+use crate::error::with_causes;
 
 /// What may stand unescaped in `filename*` (RFC 8187, attr-char).
 const ATTR_ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
@@ -177,9 +178,9 @@ where
     let body = match range {
         None => Body::empty(),
         // The status is out when a read fails: all that is left is to break the connection off, and to say so here.
-        Some(range) => Body::from_stream(
-            open(range).await?.inspect_err(|error| tracing::error!(%error, "a download broke off")),
-        ),
+        Some(range) => Body::from_stream(open(range).await?.inspect_err(|error| {
+            tracing::error!(error = with_causes(error), "a download broke off");
+        })),
     };
     Ok(assemble(method, reply, &plan, body))
 }

@@ -25,8 +25,6 @@ pub enum Missing {
     Quarantined {
         /// The path asked for.
         path: String,
-        /// The commit that has it.
-        commit: Option<Oid>,
     },
     /// Anything else, by what it is called: `user`, `organization`, `lock`, ...
     Other(&'static str),
@@ -193,7 +191,7 @@ fn missing_text(missing: &Missing) -> String {
         Missing::Repo { .. } => "Repository not found".to_owned(),
         Missing::Revision(revision) => format!("Invalid rev id: {revision}"),
         Missing::Entry { path, .. } => format!("A file with this name doesn't exist: {path}"),
-        Missing::Quarantined { path, .. } => format!(
+        Missing::Quarantined { path } => format!(
             "The content of {path} is in quarantine: what was uploaded is not what the commit names. Upload the file again."
         ),
         Missing::Other(what) => format!("{what} not found"),

@@ -14,6 +14,7 @@ on_every_store!(
     a_file_that_came_whole_is_told_as_before_until_it_moves,
     uploads_by_git_go_to_the_content_store_where_clients_can,
     downloads_by_git_come_from_the_hub,
+    what_is_in_quarantine_is_as_good_as_missing,
 );
 
 async fn committed(w: &World, seed: u64, count: usize) -> (Packed, String) {
@@ -25,6 +26,7 @@ async fn committed(w: &World, seed: u64, count: usize) -> (Packed, String) {
 }
 
 const FILE: &str = "/alice/m/resolve/main/sub%20dir/a.bin";
+const TREE: &str = "/api/models/alice/m/tree/main?recursive=true";
 
 async fn get(w: &World, url: &str, headers: &[(&str, &str)]) -> Answer {
     w.call("GET", url, None, headers, "").await
@@ -145,11 +147,10 @@ async fn a_file_that_came_whole_is_told_as_before_until_it_moves(w: World) {
     let pointer = json!({"oid": packed.sha256, "size": 300_000}).to_string();
     w.call("POST", verify.as_str().unwrap(), None, &[], pointer).await.expect(200);
     w.commit("alice/m", "alice", "sub dir/a.bin", &packed).await.expect(200);
-    let tree = "/api/models/alice/m/tree/main?recursive=true";
 
     let before = w.call("HEAD", FILE, None, &[], "").await.expect(200);
     assert!(before.header("x-xet-hash").is_empty() && before.header("link").is_empty());
-    assert!(!get(&w, tree, &[]).await.body.windows(7).any(|text| text == b"xetHash"));
+    assert!(!get(&w, TREE, &[]).await.body.windows(7).any(|text| text == b"xetHash"));
     let answer = get(&w, FILE, &[]).await;
     assert_eq!(
         answer.status.as_u16(),
@@ -160,7 +161,7 @@ async fn a_file_that_came_whole_is_told_as_before_until_it_moves(w: World) {
     let after = w.call("HEAD", FILE, None, &[], "").await.expect(200);
     assert_eq!(after.header("x-xet-hash"), packed.file.to_string());
     assert_eq!(after.header("etag"), before.header("etag"));
-    assert!(get(&w, tree, &[]).await.body.windows(7).any(|text| text == b"xetHash"));
+    assert!(get(&w, TREE, &[]).await.body.windows(7).any(|text| text == b"xetHash"));
     let answer = get(&w, FILE, &[]).await.expect(200);
     assert!(answer.body == packed.data, "the object is left over and not handed out any more");
     let href = download_href(&w, &packed).await;
@@ -246,4 +247,33 @@ async fn downloads_by_git_come_from_the_hub(w: World) {
     let elsewhere = href.replace("/lfs/object/1/", "/lfs/object/2/");
     assert_ne!(elsewhere, href);
     get(&w, &elsewhere, &[]).await.expect(403);
+}
+
+/// The uploader of a large file said that it was another one.
+async fn what_is_in_quarantine_is_as_good_as_missing(w: World) {
+    let (packed, _) = committed(&w, 9, 150_000).await;
+    let href = download_href(&w, &packed).await;
+    let mut tx = w.hub.db().write().await.unwrap();
+    let sql =
+        "UPDATE lfs_link SET claimed_file_id = (SELECT MAX(id) FROM xet_file), quarantined_at = 1";
+    assert_eq!(tx.execute(sql, Vec::new()).await.unwrap(), 1);
+    tx.commit().await.unwrap();
+    for method in ["HEAD", "GET"] {
+        let answer = w.call(method, FILE, None, &[("if-none-match", "*")], "").await.expect(404);
+        assert_eq!(answer.header("x-error-code"), "EntryNotFound");
+        assert!(answer.header("x-error-message").contains("quarantine"));
+        assert!(answer.header("x-repo-commit").is_empty(), "clients would remember that for good");
+        assert!(answer.header("x-xet-hash").is_empty());
+    }
+    assert!(!get(&w, TREE, &[]).await.expect(200).body.windows(7).any(|text| text == b"xetHash"));
+    get(&w, &href, &[]).await.expect(404);
+    let down = batch(&w, "bob", "download", &["basic"], &packed).await;
+    assert_eq!(down["objects"][0]["error"]["code"], 404);
+    let up = batch(&w, "alice", "upload", &["basic"], &packed).await;
+    let put = up["objects"][0]["actions"]["upload"]["href"].as_str().unwrap().to_owned();
+    let verify = up["objects"][0]["actions"]["verify"]["href"].as_str().unwrap().to_owned();
+    w.call("PUT", &put, None, &[], packed.data.clone()).await.expect(200);
+    let pointer = json!({"oid": packed.sha256, "size": 150_000}).to_string();
+    w.call("POST", &verify, None, &[], pointer).await.expect(200);
+    assert!(get(&w, FILE, &[]).await.expect(200).body == packed.data, "uploaded again, it is back");
 }

@@ -31,8 +31,7 @@ impl Hub {
         if link.is_served() {
             return Ok(link);
         }
-        let (path, commit) = (path.to_owned(), snapshot.commit);
-        Err(Error::NotFound(Missing::Quarantined { path, commit: Some(commit) }))
+        Err(Error::NotFound(Missing::Quarantined { path: path.to_owned() }))
     }
 
     /// The Xet hashes of the large files among `entries` that have one.
