@@ -4,9 +4,9 @@ use steelyard_core::fault::crash_point;
 use steelyard_db::job;
 use steelyard_db::xet;
 
-use super::digest::sha256_of;
+use super::digest::sha256s_of;
 use crate::jobs::JobKind;
-use crate::{Hub, Result};
+use crate::{Error, Hub, Result};
 
 /// Files per look for ones that wait.
 const ROUND: i64 = 200;
@@ -23,7 +23,11 @@ impl Hub {
         let Some(file) = file else { return Ok(()) };
         let sha256 = match file.sha256 {
             Some(known) => known,
-            None => sha256_of(self.read_xet_file(file_id, 0..file.size_bytes).await?).await?,
+            None => {
+                let stream = self.read_xet_file(file_id, 0..file.size_bytes).await?;
+                let hashes = sha256s_of(stream, vec![file.size_bytes]).await?;
+                hashes.first().copied().ok_or_else(|| Error::internal("nothing was hashed"))?
+            }
         };
         crash_point("xet.verify.read");
         let mut tx = self.db().write().await?;

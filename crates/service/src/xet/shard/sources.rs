@@ -1,13 +1,14 @@
 //! The xorbs that the files of a shard refer to.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use steelyard_core::XetHash;
 use steelyard_core::limits::SHARD_XORBS_MAX;
 use steelyard_db::xet::{self, XorbRow, XorbState};
-use steelyard_xet::{FileError, FileFault, Shard, Terms};
+use steelyard_xet::{FileError, FileFault, Shard};
 
 use super::super::XetRepo;
+use super::check::CheckedFile;
 use crate::{Error, Hub, Result};
 
 /// The xorbs that the files of a shard refer to, as they were when they were looked at.
@@ -33,9 +34,10 @@ impl Sources {
         self.by_hash.get(self.by_id.get(&id)?)
     }
 
-    /// The xorbs that some terms name.
-    pub(super) fn of_terms(&self, terms: &Terms) -> Vec<XorbRow> {
-        terms.xorb_ids().iter().filter_map(|id| self.find_by_id(*id).cloned()).collect()
+    /// The xorbs that some files name.
+    pub(super) fn of_files(&self, files: &[CheckedFile]) -> Vec<XorbRow> {
+        let ids: BTreeSet<i64> = files.iter().flat_map(|file| file.terms.xorb_ids()).collect();
+        ids.iter().filter_map(|id| self.find_by_id(*id).cloned()).collect()
     }
 
     /// The keys of all of them.
