@@ -8,9 +8,12 @@ use steelyard_core::Sha256;
 use steelyard_core::Visibility::Private;
 use steelyard_db::lfs::{self, Home};
 use steelyard_db::xet;
+use steelyard_service::Error;
 use steelyard_testkit::TestRng;
 
+use crate::client::{pack, random, send};
 use crate::planted::{Kind, PlantedFile, chunks, sha256};
+use crate::stores;
 use crate::world::{World, on_every_store};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -26,6 +29,7 @@ on_every_store!(
     a_mostly_empty_xorb_is_copied_without_what_nobody_has,
     the_report_tells_what_would_go,
     storage_is_explained_file_by_file,
+    uploads_go_on_while_everything_is_cleared,
 );
 
 /// Links a raw content and has it put into xorbs by the jobs.
@@ -309,4 +313,53 @@ async fn storage_is_explained_file_by_file(w: World) {
     assert_eq!(hub.linked.bytes, 2 * both.size() + mine.size());
     let stored = shared.table.stored_bytes() + own.table.stored_bytes();
     assert_eq!(hub.stored_bytes, u64::from(stored));
+}
+
+async fn uploads_go_on_while_everything_is_cleared(w: World) {
+    const ROUNDS: u64 = 12;
+    let repo = w.repo(&w.alice, "m", Private).await;
+    let other = w.replica(2).await;
+    let is_done = std::sync::atomic::AtomicBool::new(false);
+    // A clock far ahead, so that whatever no file uses goes in the moment in which it is seen.
+    let sweep = async {
+        let mut swept = 0;
+        while !is_done.load(std::sync::atomic::Ordering::Relaxed) {
+            // What one replica condemns, the other one deletes.
+            for (hub, days) in [(&w.hub, 40), (&other, 50)] {
+                let far = hub.now().plus_secs(days * 24 * 3600);
+                swept += hub.sweep_xet(far).await.unwrap().xorbs_deleted;
+                tokio::time::sleep(Duration::from_millis(40)).await;
+            }
+        }
+        swept
+    };
+    let upload = async {
+        let mut refused = 0;
+        for round in 0..ROUNDS {
+            // Half of each is what an earlier round stored, or a sweep has deleted since.
+            let data = [random(round % 3, 300_000), random(100 + round, 200_000)].concat();
+            let token = w.write_token(&w.alice, &repo).await;
+            for attempt in 0.. {
+                assert!(attempt < 300, "round {round} never got through");
+                match send(&w.hub, &token, &pack(&[&data], 3)).await {
+                    Ok(_) => break,
+                    // A xorb went between its upload and the registration: clients send it again.
+                    Err(Error::Invalid { .. } | Error::Unavailable(_)) => refused += 1,
+                    Err(error) => panic!("{error:?}"),
+                }
+            }
+            let size = data.len() as u64;
+            assert!(w.read(&repo, sha256(&data), 0..size).await.unwrap() == data, "round {round}");
+        }
+        is_done.store(true, std::sync::atomic::Ordering::Relaxed);
+        refused
+    };
+    let (swept, refused) = tokio::join!(sweep, upload);
+    eprintln!("{swept} xorbs were deleted meanwhile, {refused} uploads were refused and repeated");
+    for round in 0..ROUNDS {
+        let data = [random(round % 3, 300_000), random(100 + round, 200_000)].concat();
+        let size = data.len() as u64;
+        assert!(w.read(&repo, sha256(&data), 0..size).await.unwrap() == data, "round {round}");
+    }
+    stores::check(&w.db, &w.blobs).await;
 }

@@ -20,6 +20,7 @@ on_every_store!(
     an_answer_is_a_promise,
     access_that_ends_ends_answers,
     claims_count_until_they_are_found_wrong,
+    an_answer_has_a_limit,
 );
 
 const DAY: i64 = 24 * 3600;
@@ -256,4 +257,38 @@ async fn claims_count_until_they_are_found_wrong(w: World) {
     assert_eq!(ask(&w, &token, chunk).await.unwrap().found(&xorbs[0]).len(), 10);
     w.verify(&file).await;
     assert!(ask(&w, &token, chunk).await.is_none());
+}
+
+async fn an_answer_has_a_limit(w: World) {
+    let repo = w.repo(&w.alice, "m", Private).await;
+    let token = w.token(&w.alice, &repo, XetScope::Write).await;
+    let mut xorbs = Vec::new();
+    for number in 0..70_u8 {
+        xorbs.push(w.plant_xorb(vec![vec![1, number]], 1).await);
+    }
+    let file = w.plant_file(&xorbs.iter().map(|xorb| (xorb, 0..1)).collect::<Vec<_>>()).await;
+    w.link(&repo, &file).await;
+    let answer = ask(&w, &token, xorbs[3].chunk_hash(0)).await.unwrap();
+    let order: Vec<XetHash> = answer.xorbs.iter().map(|(hash, _)| *hash).collect();
+    let right: Vec<XetHash> = xorbs[3..67].iter().map(|xorb| xorb.hash).collect();
+    assert_eq!(order, right, "64 xorbs, from the one asked for on");
+    // Full xorbs: as many as fit in 3 MiB, and one in any case.
+    let mut full = Vec::new();
+    for number in 0..8_u32 {
+        let chunks = (0..8192_u32).map(|chunk| (chunk * 8 + number).to_le_bytes().to_vec());
+        full.push(w.plant_xorb(chunks.collect(), 1).await);
+    }
+    let file = w.plant_file(&full.iter().map(|xorb| (xorb, 0..8192)).collect::<Vec<_>>()).await;
+    w.link(&repo, &file).await;
+    let shard = w.hub.find_dedup_shard(&token, &full[0].chunk_hash(0)).await.unwrap().unwrap();
+    let answer = Answer::parse(&shard);
+    assert_eq!(answer.xorbs.len(), 6);
+    assert!(shard.len() < 4 << 20, "{}", shard.len());
+    assert_eq!(answer.found(&full[5]).len(), 8192);
+    // Only what was told is promised.
+    let alice = w.alice.id().unwrap();
+    let ids: Vec<i64> = full.iter().map(|xorb| xorb.id).collect();
+    let mut conn = w.db.read().await.unwrap();
+    let promised = xet::usable_xorbs(&mut conn, alice, &ids, w.hub.now()).await.unwrap();
+    assert_eq!(promised, ids[..6].iter().copied().collect());
 }

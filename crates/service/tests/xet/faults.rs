@@ -7,12 +7,13 @@ use steelyard_core::Visibility::{Private, Public};
 use steelyard_core::fault::Moment;
 use steelyard_core::{RepoId, RepoPath};
 use steelyard_db::lfs::Home;
+use steelyard_db::job;
 use steelyard_service::commits::{CommitRequest, Operation};
 use steelyard_service::xet::{DuplicateFile, XetScope, XetToken};
 use steelyard_service::{Error, Hub};
 
 use crate::client::{Packed, pack, random, send_shard, send_xorb};
-use crate::planted::sha256;
+use crate::planted::{Kind, chunks, sha256};
 use crate::stores;
 use crate::world::{MODEL, World, id, on_every_store};
 
@@ -23,6 +24,8 @@ on_every_store!(
     verifying_claims,
     committing_a_registered_file,
     copying_files,
+    moving_a_content_into_xorbs,
+    clearing_away,
 );
 
 /// More calls than any use case makes: beyond it, the loop itself is broken.
@@ -305,4 +308,72 @@ impl Wish for Copy {
 async fn copying_files(w: World) {
     let hub = believing(&w).await;
     survives(w, Copy(Files::none(), hub, id("alice", "none"))).await;
+}
+
+/// A content that arrived as plain bytes moves into xorbs.
+struct Chunk {
+    repo: RepoId,
+    data: Vec<u8>,
+}
+
+impl Wish for Chunk {
+    async fn prepare(&mut self, w: &World, seed: u64) {
+        self.repo = w.repo(&w.alice, &format!("m-{seed}"), Private).await;
+        self.data = random(seed, 400_000);
+        // Other jobs have nothing to do.
+        assert_eq!(w.hub.run_jobs_until_idle().await.unwrap().failed, 0);
+        w.plant_raw(&self.repo, &self.data).await;
+        let (subject, now) = (sha256(&self.data).to_string(), w.hub.now());
+        let mut tx = w.db.write().await.unwrap();
+        job::enqueue(&mut tx, "lfs.chunk", &subject, now, now).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+    async fn attempt(&mut self, w: &World) -> Result<(), Error> {
+        w.clock.advance(Duration::from_secs(120));
+        let tally = w.hub.run_jobs_until_idle().await?;
+        if tally.failed > 0 { Err(Error::Unavailable("a job failed".into())) } else { Ok(()) }
+    }
+    async fn granted(&mut self, w: &World) {
+        let link = w.link_of(&self.repo, sha256(&self.data)).await.unwrap();
+        assert!(matches!(link.home, Home::Xet { .. }), "{link:?}");
+        w.assert_content(&self.repo, &self.data).await;
+    }
+}
+
+async fn moving_a_content_into_xorbs(w: World) {
+    survives(w, Chunk { repo: id("alice", "none"), data: Vec::new() }).await;
+}
+
+/// What nothing uses goes, and what is left of a mostly empty xorb moves.
+struct Clear {
+    repo: RepoId,
+    kept: Vec<u8>,
+}
+
+impl Wish for Clear {
+    async fn prepare(&mut self, w: &World, seed: u64) {
+        self.repo = w.repo(&w.alice, &format!("m-{seed}"), Private).await;
+        let shared = w.plant_xorb(chunks(Kind::Random, seed, 9), 1).await;
+        let dropped = w.plant_xorb(chunks(Kind::Random, seed + 5000, 3), 2).await;
+        let kept = w.plant_file(&[(&shared, 4..5)]).await;
+        w.link(&self.repo, &kept).await;
+        w.plant_file(&[(&shared, 0..9), (&dropped, 0..3)]).await;
+        self.kept = kept.bytes;
+    }
+    async fn attempt(&mut self, w: &World) -> Result<(), Error> {
+        for days in [0, 31, 63, 95] {
+            let now = w.hub.now().plus_secs(days * 24 * 3600);
+            w.hub.sweep_xet(now).await?;
+            w.hub.compact_xorbs(now).await?;
+        }
+        Ok(())
+    }
+    async fn granted(&mut self, w: &World) {
+        w.assert_content(&self.repo, &self.kept).await;
+        assert_eq!((w.count("xet_file").await, w.count("xorb").await), (1, 1));
+    }
+}
+
+async fn clearing_away(w: World) {
+    survives(w, Clear { repo: id("alice", "none"), kept: Vec::new() }).await;
 }

@@ -2,6 +2,7 @@
 
 use futures_util::StreamExt as _;
 use steelyard_core::Visibility::Private;
+use steelyard_core::fault::Moment;
 use steelyard_db::lfs::Home;
 use steelyard_service::xet::ContentStream;
 use steelyard_testkit::TestRng;
@@ -18,6 +19,7 @@ on_every_store!(
     a_content_that_moves_before_it_is_opened_is_found,
     a_content_may_move_under_a_reader,
     damaged_xorbs_are_noticed,
+    stores_that_fail_are_noticed,
     a_file_may_be_put_together_anew_under_a_reader,
     what_is_quarantined_is_not_given_out,
 );
@@ -202,6 +204,33 @@ async fn damaged_xorbs_are_noticed(w: World) {
     w.blobs.delete(&xorbs[1].key()).await.unwrap();
     let error = read_until_error(stream().await, &file.bytes).await.unwrap();
     assert!(error.contains(&xorbs[1].key().to_string()), "{error}");
+}
+
+/// Whichever call fails: what was given out before is right, and the end is not mistaken for the end of the file.
+async fn stores_that_fail_are_noticed(w: World) {
+    let repo = w.repo(&w.alice, "m", Private).await;
+    let (_, file) = mixed(&w).await;
+    w.link(&repo, &file).await;
+    let link = w.get_link(&repo, file.sha256).await;
+    for call in 1.. {
+        let moment = if call % 2 == 0 { Moment::Before } else { Moment::After };
+        let hub = w.replica(call).await;
+        w.db.faults().arm(call, moment);
+        let error = match hub.open_content(&link, 0..file.size()).await {
+            Ok(stream) => read_until_error(stream, &file.bytes).await,
+            Err(error) => Some(error.to_string()),
+        };
+        if !w.db.faults().disarm() {
+            assert_eq!(error, None);
+            assert!(call > 10, "{call} calls are fewer than there are pieces");
+            break;
+        }
+        // What fails only after its effect may be a look at something that nobody needs.
+        assert!(
+            error.is_some() || moment == Moment::After,
+            "nobody noticed that call {call} failed"
+        );
+    }
 }
 
 /// The terms of a file are replaced by others with the same bytes, and the old xorb goes, while somebody reads slowly.

@@ -115,7 +115,7 @@ impl World {
         change(&mut settings);
         let parts = HubParts {
             db: self.db.clone(),
-            blobs: self.blobs.clone(),
+            blobs: self.blobs.with_faults(Arc::clone(self.db.faults())).unwrap(),
             git: None,
             clock: self.clock.clone(),
             rng: Arc::new(TestRng::seeded(number)),
