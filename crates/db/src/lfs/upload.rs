@@ -95,7 +95,7 @@ pub async fn create_finished_uploads(
     for ((repo_id, user_id), uploads) in of_grantees {
         let contents: Vec<Sha256> = uploads.iter().map(|upload| upload.sha256).collect();
         let sql = "SELECT id, sha256, xet_file_id FROM lfs_upload WHERE repo_id = $1 AND user_id = $2 \
-                   AND sha256 IN {keys} AND finished_at IS NOT NULL AND xet_file_id IS NOT NULL";
+                   AND sha256 IN {keys} AND finished_at IS NOT NULL";
         let mut known = HashMap::new();
         for row in fetch_in(tx, sql, args![repo_id, user_id], &keys(&contents)).await? {
             let key = (row.sha256("sha256")?, row.opt_int("xet_file_id")?);

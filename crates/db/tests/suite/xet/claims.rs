@@ -3,7 +3,7 @@
 use steelyard_db::lfs::{self, Home, UploadRow};
 use steelyard_db::xet::{self, ClaimOutcome, Confirmed, NewLink};
 
-use super::{claim, file, hash, link, user_and_repo, xorb};
+use super::{claim, file, hash, link, new_file, user_and_repo, xorb};
 use crate::base::{Base, at, db_suite, sha256};
 
 db_suite!(
@@ -69,7 +69,17 @@ async fn a_claim_beside_a_stored_content(base: Base) {
     let (_, repo) = user_and_repo(&base, "u").await;
     let (one, two) = (file(&base, 1, &[]).await, file(&base, 2, &[]).await);
     link(&base, repo, 1, one).await;
-    assert_eq!(claim(&base, repo, 1, two, "a").await, ClaimOutcome::Other);
+    assert_eq!(claim(&base, repo, 1, two, "a").await, ClaimOutcome::Other, "another size");
+    // The same bytes cut otherwise, as some clients do: the link keeps the file it has.
+    let mut tx = base.write().await;
+    let cut_otherwise = xet::NewFile { size_bytes: 1000, ..new_file(99, &[]) };
+    let (other, _) = xet::insert_file(&mut tx, &cut_otherwise, at(1)).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(claim(&base, repo, 1, other, "a").await, ClaimOutcome::Same);
+    assert_eq!(home(&base, repo, 1).await, Some(Home::Xet { file_id: one, hash: hash(1) }));
+    assert_eq!(confirm(&base, other, 1).await, Confirmed::default());
+    assert_eq!(claim(&base, repo, 1, other, "b").await, ClaimOutcome::Same, "and once it is known");
+    assert_eq!(home(&base, repo, 1).await, Some(Home::Xet { file_id: one, hash: hash(1) }));
     let mut tx = base.write().await;
     lfs::ensure_object(&mut tx, sha256(2), 2000, at(1)).await.unwrap();
     lfs::ensure_link(&mut tx, repo, sha256(2), "raw", at(1)).await.unwrap();
@@ -158,6 +168,12 @@ async fn a_grant_holds_a_claim(base: Base) {
         xet_file_id: Some(one),
     };
     let mut tx = base.write().await;
+    for (id, expires) in [("plain", 70), ("plain again", 80)] {
+        let plain = UploadRow { xet_file_id: None, ..grant(id, 8, expires) };
+        lfs::create_finished_upload(&mut tx, &plain, at(10)).await.unwrap();
+    }
+    let plain = lfs::list_uploads(&mut tx, repo, sha256(8)).await.unwrap();
+    assert_eq!((plain.len(), plain[0].expires_at, plain[0].xet_file_id), (1, at(80), None));
     for (id, n, expires) in [("right", 5, 50), ("again", 5, 90), ("wrong", 6, 60)] {
         lfs::create_finished_upload(&mut tx, &grant(id, n, expires), at(10)).await.unwrap();
     }
