@@ -101,7 +101,7 @@ impl Hub {
     }
 
     fn launch(&self, number: usize) -> Launch {
-        let data = self.dir.path().join(format!("data-{number}"));
+        let data = self.data(number);
         let mut launch = Launch::new(format!("steelyard-{number}"), tools::steelyard().unwrap())
             .args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "off", "--data"])
             .arg(data.to_str().unwrap())
@@ -181,6 +181,11 @@ impl Hub {
         path
     }
 
+    /// The folder that holds a server's data: with [`Stores::Embedded`] the stores, in any case its caches.
+    pub fn data(&self, number: usize) -> std::path::PathBuf {
+        self.dir.path().join(format!("data-{number}"))
+    }
+
     /// Runs an operator's command on this hub's stores, beside the running server; returns its JSON.
     pub fn admin(&self, args: &[&str]) -> Value {
         let output = self.command(args);
@@ -191,10 +196,7 @@ impl Hub {
     /// Runs a subcommand of the binary on this hub's stores.
     pub fn command(&self, args: &[&str]) -> std::process::Output {
         let mut command = Command::new(tools::steelyard().unwrap());
-        command
-            .args(args)
-            .args(["--data", path_text(&self.dir.path().join("data-0"))])
-            .args(&self.args);
+        command.args(args).args(["--data", path_text(&self.data(0))]).args(&self.args);
         command.envs(
             self.env.iter().filter(|(key, _)| key != "STEELYARD_CRASH_AT").map(|(k, v)| (k, v)),
         );

@@ -1,7 +1,10 @@
 //! What an operator sets about limits takes effect, and a client is told which limit it met.
 
 use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use steelyard_testkit::TestRng;
 use steelyard_tests::{Client, Hub, Stores};
 
 fn curl(client: &Client, hub: &Hub, path: &str, args: &[&str]) -> (String, String) {
@@ -66,4 +69,70 @@ fn failed_logins_are_counted_for_each_client_behind_a_proxy() {
     assert_eq!(who_am_i(&guesser, "10.0.0.1"), "429");
     assert_eq!(who_am_i(&alice, "10.0.0.1"), "429");
     assert_eq!(who_am_i(&alice, "10.0.0.2"), "200");
+}
+
+/// The files below a folder that are not the database's own.
+fn stored_files(dir: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(stored_files(&path));
+        } else if !path.to_str().unwrap().contains(".db") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+fn push_above_the_limit(limit: &str, shown: &str, sizes: &[usize]) {
+    let builder = Hub::on(Stores::Embedded).env("STEELYARD_LIMITS__PUSH_PACK_MAX", limit);
+    let Some(hub) = builder.start() else { return };
+    let alice = Client::new(&hub, "alice", &hub.user("alice"));
+    assert_eq!(curl(&alice, &hub, "/api/repos/create", &["-d", r#"{"name":"m"}"#]).0, "200");
+    alice.git(alice.home(), &["clone", &alice.git_url("alice/m"), "m"]).success();
+    let work = alice.home().join("m");
+    let head = alice.git(&work, &["rev-parse", "HEAD"]).success();
+    let before = stored_files(&hub.data(0));
+    for size in sizes {
+        // One commit of files that git itself may hold.
+        for (number, part) in TestRng::seeded(*size as u64).bytes(*size).chunks(9 << 20).enumerate()
+        {
+            fs::write(work.join(format!("noise-{number}.txt")), part).unwrap();
+        }
+        alice.git(&work, &["add", "-A"]).success();
+        alice.git(&work, &["commit", "-m", "too much"]).success();
+        let told = alice.git(&work, &["push", "origin", "main"]).failure();
+        let reason = format!("the pack is larger than the limit of {shown}");
+        assert!(told.contains(&reason), "{size}: {told}");
+        let refs = alice.git(&work, &["ls-remote", "origin"]).success();
+        assert_eq!(refs.lines().count(), 2, "{refs}");
+        assert!(refs.lines().all(|line| line.starts_with(head.trim())), "{refs}");
+        alice.git(&work, &["reset", "--hard", head.trim()]).success();
+    }
+    // Directories of pushes are removed in the background.
+    for _ in 0..100 {
+        if stored_files(&hub.data(0)) == before {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(stored_files(&hub.data(0)), before, "nothing was stored");
+    hub.fsck().unwrap();
+    fs::write(work.join("small.txt"), "small").unwrap();
+    alice.git(&work, &["add", "-A"]).success();
+    alice.git(&work, &["commit", "-m", "small"]).success();
+    alice.git(&work, &["push", "origin", "main"]).success();
+}
+
+#[test]
+fn packs_above_the_operators_limit_are_refused_and_leave_nothing() {
+    // In one request with its length, in pieces, and far above what is read of a request.
+    push_above_the_limit("100KiB", "100 KiB", &[150 << 10, 2 << 20, 24 << 20]);
+}
+
+#[test]
+fn a_limit_that_is_no_round_number_is_told_in_bytes() {
+    push_above_the_limit("150000B", "150000 bytes", &[200_000]);
 }

@@ -15,6 +15,7 @@ pub mod random;
 pub mod refs;
 pub mod repo;
 pub mod secret;
+pub mod size;
 pub mod time;
 
 pub use access::{OrgRole, TokenRole, Visibility};

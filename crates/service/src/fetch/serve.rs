@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
+use steelyard_core::size::size_text;
 use steelyard_core::{RepoId, RepoKind};
 use steelyard_db::refs::{self, GitRow, RefRow};
 use steelyard_db::repo::RepoRow;
@@ -128,7 +129,7 @@ pub(crate) fn tool_error(error: ToolError) -> Error {
     match error {
         ToolError::Busy { .. } => Error::Unavailable(Box::new(error)),
         ToolError::PackTooLarge { limit } => {
-            Error::TooLarge { what: "the pack".to_owned(), limit: format!("{} MiB", limit >> 20) }
+            Error::TooLarge { what: "the pack".to_owned(), limit: size_text(limit) }
         }
         ToolError::Refused { .. } => Error::invalid("pack", error.to_string()),
         ToolError::Input { source, .. } => Error::invalid("body", source.to_string()),

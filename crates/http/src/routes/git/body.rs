@@ -5,11 +5,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, BodyDataStream};
 use axum::http::{HeaderMap, header};
 use bytes::Bytes;
 use flate2::write::GzDecoder;
 use futures_util::{Stream, StreamExt};
+use steelyard_core::size::size_text;
 use steelyard_service::Error;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt};
 use tokio::sync::Notify;
@@ -17,6 +18,8 @@ use tokio_util::io::StreamReader;
 
 /// How long a client may send nothing.
 const IDLE_MAX: Duration = Duration::from_secs(120);
+/// Bytes beyond the limit, or behind broken ones, that are read and thrown away.
+const DISCARDED_BYTES_MAX: u64 = 64 * 1024 * 1024 * 1024;
 /// Packed bytes that are unpacked at once: they grow at most a thousandfold.
 const GZIP_STEP_BYTES: usize = 2 * 1024;
 
@@ -25,6 +28,8 @@ pub(super) type GitBody =
     StreamReader<Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>, Bytes>;
 
 /// Reads `body` up to `limit` unpacked bytes; `ended` is notified once the client has sent all.
+///
+/// Beyond the limit there is an error, and whoever reads on gets nothing but the end, once the client has sent all.
 pub(super) fn open(
     headers: &HeaderMap,
     body: Body,
@@ -37,17 +42,38 @@ pub(super) fn open(
         Some("gzip" | "x-gzip") => true,
         Some(_) => return Err(Error::invalid("Content-Encoding", "must be gzip or identity")),
     };
-    Ok(StreamReader::new(Box::pin(unpack(body, is_gzip, limit, ended))))
+    let mut chunks = body.into_data_stream();
+    Ok(StreamReader::new(Box::pin(async_stream::stream! {
+        let mut is_stalled = false;
+        {
+            let mut unpacked = std::pin::pin!(unpack(&mut chunks, is_gzip, limit));
+            while let Some(item) = unpacked.next().await {
+                is_stalled = matches!(&item, Err(error) if error.kind() == io::ErrorKind::TimedOut);
+                yield item;
+            }
+        }
+        if !is_stalled {
+            discard(&mut chunks).await;
+        }
+        ended.notify_one();
+    })))
+}
+
+/// Reads what the client still sends, so that it comes to read the reason of a refusal.
+async fn discard(chunks: &mut BodyDataStream) {
+    let mut left = DISCARDED_BYTES_MAX;
+    while let Ok(Some(Ok(chunk))) = tokio::time::timeout(IDLE_MAX, chunks.next()).await {
+        let Some(rest) = left.checked_sub(chunk.len() as u64) else { return };
+        left = rest;
+    }
 }
 
 fn unpack(
-    body: Body,
+    chunks: &mut BodyDataStream,
     is_gzip: bool,
     limit: u64,
-    ended: Arc<Notify>,
 ) -> impl Stream<Item = io::Result<Bytes>> + Send {
     async_stream::try_stream! {
-        let mut chunks = body.into_data_stream();
         let mut decoder = is_gzip.then(|| GzDecoder::new(Vec::new()));
         let mut budget = limit;
         loop {
@@ -76,13 +102,13 @@ fn unpack(
                 yield unpacked.into();
             }
         }
-        ended.notify_one();
     }
 }
 
 fn spend(budget: &mut u64, limit: u64, bytes: usize) -> io::Result<()> {
-    let rule =
-        || io::Error::other(format!("the request is larger than the limit of {} MiB", limit >> 20));
+    let rule = || {
+        io::Error::other(format!("the request is larger than the limit of {}", size_text(limit)))
+    };
     *budget = budget.checked_sub(bytes as u64).ok_or_else(rule)?;
     Ok(())
 }
@@ -100,7 +126,9 @@ fn bad_gzip() -> io::Error {
 
 /// Reads on to the end and forgets it: git looks at an answer only after it has sent everything.
 pub(super) async fn drain(body: &mut (impl AsyncBufRead + Unpin)) {
-    while let Ok(buffer) = body.fill_buf().await {
+    loop {
+        // After an error comes the end.
+        let Ok(buffer) = body.fill_buf().await else { continue };
         let length = buffer.len();
         if length == 0 {
             return;
@@ -157,6 +185,32 @@ mod tests {
         for (encoding, body) in [(None, data.clone()), (Some("gzip"), gzip(&data))] {
             let error = read(encoding, body, 200_000).await.unwrap_err();
             assert!(error.to_string().contains("larger than the limit"), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_beyond_the_limit_is_read_and_thrown_away() {
+        for (encoding, data) in [(None, vec![0; 50_000]), (Some("gzip"), gzip(&vec![0; 1 << 20]))] {
+            let sent = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+            let chunks: Vec<Bytes> = data.chunks(100).map(Bytes::copy_from_slice).collect();
+            let (all, counter) = (chunks.len(), Arc::clone(&sent));
+            let chunks = futures_util::stream::iter(chunks).map(move |chunk| {
+                counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                Ok::<_, io::Error>(chunk)
+            });
+            let mut headers = HeaderMap::new();
+            if let Some(encoding) = encoding {
+                headers.insert(header::CONTENT_ENCODING, encoding.parse().unwrap());
+            }
+            let ended = Arc::new(Notify::new());
+            let mut body =
+                open(&headers, Body::from_stream(chunks), 1000, Arc::clone(&ended)).unwrap();
+            let mut out = Vec::new();
+            assert!(body.read_to_end(&mut out).await.is_err());
+            assert!(sent.load(std::sync::atomic::Ordering::Relaxed) < all);
+            drain(&mut body).await;
+            assert_eq!(sent.load(std::sync::atomic::Ordering::Relaxed), all);
+            ended.notified().await;
         }
     }
 

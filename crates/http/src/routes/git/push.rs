@@ -38,7 +38,7 @@ pub(super) async fn receive_pack(
     hub.require_git()?;
     let (parts, body) = request.into_parts();
     let ended = Arc::new(Notify::new());
-    let limit = hub.settings().limits.push_pack_bytes_max + COMMAND_BYTES_MAX as u64;
+    let limit = hub.settings().limits.push_pack_bytes_max.saturating_add(COMMAND_BYTES_MAX as u64);
     let mut body = body::open(&parts.headers, body, limit, Arc::clone(&ended))?;
     let request = match read_request(&mut body).await {
         Ok(request) => request,
