@@ -66,6 +66,7 @@ const ROWS: &[(&str, Row)] = &[
     ("xet-tunes", rows::xet::fine_tunes),
     ("xet-chunking", rows::xet::chunking),
     ("xet-read", rows::xet::plain_read),
+    ("xet-recipes", rows::xet_recipes::run),
 ];
 
 /// Measures the rows one after another; a row that fails is named and the others go on.

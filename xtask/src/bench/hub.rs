@@ -56,9 +56,20 @@ impl Hub {
         })
     }
 
+    /// Where the database is.
+    pub(super) fn database(&self) -> PathBuf {
+        self.data.join("steelyard.db")
+    }
+
     /// Stops the hub as an operator does, and starts it on the same data.
     pub(super) fn restart(&mut self) -> Result<()> {
+        self.restart_after(|| Ok(()))
+    }
+
+    /// As [`Self::restart`], with some work on the data in between.
+    pub(super) fn restart_after(&mut self, work: impl FnOnce() -> Result<()>) -> Result<()> {
         self.process.terminate(Duration::from_secs(30))?;
+        work()?;
         let token = std::mem::take(&mut self.token);
         *self = Self { token, ..Self::boot(&self.bin, &self.data)? };
         Ok(())

@@ -7,3 +7,4 @@ pub(super) mod listing;
 pub(super) mod resolve;
 pub(super) mod start;
 pub(super) mod xet;
+pub(super) mod xet_recipes;

@@ -14,10 +14,10 @@ use crate::bench::usage::cpu_seconds;
 const SECONDS: &str = "4s";
 
 /// What one run of wrk says.
-struct Load {
-    per_second: f64,
-    requests: f64,
-    p99_ms: f64,
+pub(super) struct Load {
+    pub(super) per_second: f64,
+    pub(super) requests: f64,
+    pub(super) p99_ms: f64,
 }
 
 pub(in crate::bench) fn run(bench: &Bench) -> Result<Vec<Figure>> {
@@ -52,11 +52,15 @@ pub(in crate::bench) fn run(bench: &Bench) -> Result<Vec<Figure>> {
 }
 
 fn wrk(url: &str, header: Option<&str>) -> Result<Load> {
+    let mut options = vec!["--connections", "16"];
+    options.extend(header.into_iter().flat_map(|header| ["--header", header]));
+    wrk_with(url, &options)
+}
+
+/// Runs wrk with two threads and these options.
+pub(super) fn wrk_with(url: &str, options: &[&str]) -> Result<Load> {
     let mut command = Command::new(tools::on_path("wrk")?);
-    command.args(["--threads", "2", "--connections", "16", "--duration", SECONDS, "--latency"]);
-    if let Some(header) = header {
-        command.args(["--header", header]);
-    }
+    command.args(["--threads", "2", "--duration", SECONDS, "--latency"]).args(options);
     let output = command.arg(url).output()?;
     let text = String::from_utf8_lossy(&output.stdout);
     if !output.status.success() || text.contains("Non-2xx") || text.contains("Socket errors") {
