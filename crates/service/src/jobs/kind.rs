@@ -26,6 +26,8 @@ pub(crate) enum JobKind {
     XetSweep,
     /// Reads a file of which a client said what SHA-256 it has.
     XetVerify,
+    /// Puts in line what waits for that.
+    XetUnverified,
     /// Copies xorbs that are mostly empty without what nobody has.
     XetCompact,
     /// Sweeps stored xorbs without a row.
@@ -42,7 +44,7 @@ pub(crate) enum JobKind {
 
 impl JobKind {
     /// All of them.
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::GitJoin,
         Self::GitDrop,
         Self::GitRepack,
@@ -52,6 +54,7 @@ impl JobKind {
         Self::LfsUnchunked,
         Self::XetSweep,
         Self::XetVerify,
+        Self::XetUnverified,
         Self::XetCompact,
         Self::XetOrphans,
         Self::PacksSweep,
@@ -72,6 +75,7 @@ impl JobKind {
             Self::LfsUnchunked => "lfs.unchunked",
             Self::XetSweep => "xet.sweep",
             Self::XetVerify => "xet.verify",
+            Self::XetUnverified => "xet.unverified",
             Self::XetCompact => "xet.compact",
             Self::XetOrphans => "xet.orphans",
             Self::PacksSweep => "packs.sweep",
@@ -94,6 +98,7 @@ impl JobKind {
             Self::LfsSweep
             | Self::LfsUnchunked
             | Self::XetSweep
+            | Self::XetUnverified
             | Self::PacksSweep
             | Self::ReposPurge
             | Self::JobsTrim => Some(600),
@@ -119,6 +124,9 @@ impl Hub {
             }
             JobKind::XetSweep => Box::pin(self.sweep_xet(self.now())).await.map(drop),
             JobKind::XetVerify => Box::pin(self.verify_xet_file(key_of(job, "file")?)).await,
+            JobKind::XetUnverified => {
+                Box::pin(self.enqueue_unverified(JobKind::XetVerify.as_str())).await.map(drop)
+            }
             JobKind::XetCompact => Box::pin(self.compact_xorbs(self.now())).await.map(drop),
             JobKind::XetOrphans => Box::pin(self.sweep_xet_orphans(self.now())).await.map(drop),
             JobKind::PacksSweep => Box::pin(self.sweep_packs(self.now())).await.map(drop),

@@ -15,6 +15,7 @@
 //! | `lfs.unchunked` | finds large files that wait for that | nothing |
 //! | `xet.sweep` | deletes files that nothing names, and xorbs that no file uses, long after | those |
 //! | `xet.verify` | reads a file of which a client said what SHA-256 it has | the links of a false claim |
+//! | `xet.unverified` | finds files that wait for that | nothing |
 //! | `xet.compact` | copies xorbs that are mostly empty without what no file has | nothing |
 //! | `xet.orphans` | deletes stored xorbs that never got a row | nothing |
 //! | `packs.sweep` | deletes packs that were replaced a day ago | nothing |

@@ -46,7 +46,6 @@ impl Hub {
             }
         }
         drop(conn);
-        wanted.extend(self.list_unverified().await?);
         self.enqueue_jobs(&wanted, failed_since, now).await
     }
 

@@ -5,13 +5,10 @@ use steelyard_db::job;
 use steelyard_db::xet;
 
 use super::digest::sha256s_of;
-use crate::jobs::JobKind;
 use crate::{Error, Hub, Result};
 
 /// Files per look for ones that wait.
-const ROUND: i64 = 200;
-/// Looks per scan.
-const ROUNDS_MAX: usize = 10;
+const ROUND: i64 = 500;
 
 impl Hub {
     /// Computes the SHA-256 of a file and settles every claim on it. May be repeated.
@@ -47,22 +44,24 @@ impl Hub {
         Ok(())
     }
 
-    /// The files that wait to be read, as subjects of jobs.
-    pub(crate) async fn list_unverified(&self) -> Result<Vec<(JobKind, String)>> {
-        let mut found = Vec::new();
-        let mut after = 0;
-        let mut conn = self.db().read().await?;
-        for _ in 0..ROUNDS_MAX {
-            let round = xet::list_unverified_files(&mut conn, after, ROUND).await?;
-            let Some(last) = round.last() else { break };
+    /// Puts in line every file that waits to be read: registering one puts it there, too, so what is found here has failed
+    /// before.
+    pub(crate) async fn enqueue_unverified(&self, kind: &str) -> Result<u64> {
+        let (mut after, mut count) = (0, 0);
+        loop {
+            let mut conn = self.db().read().await?;
+            let found = xet::list_unverified_files(&mut conn, after, ROUND).await?;
+            drop(conn);
+            let Some(last) = found.last() else { return Ok(count) };
             after = last.id;
-            for file in round {
+            let now = self.now();
+            let mut tx = self.db().write().await?;
+            for file in &found {
+                // One that failed for good is tried again with every round: its bytes may have been restored.
                 let subject = file.id.to_string();
-                if !job::is_pending(&mut conn, JobKind::XetVerify.as_str(), &subject).await? {
-                    found.push((JobKind::XetVerify, subject));
-                }
+                count += u64::from(job::ensure(&mut tx, kind, &subject, now, now, now).await?);
             }
+            tx.commit().await?;
         }
-        Ok(found)
     }
 }

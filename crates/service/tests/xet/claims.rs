@@ -28,6 +28,7 @@ on_every_store!(
     what_the_hub_knows_elsewhere_is_not_told,
     a_registered_file_waits_three_days_for_its_commit,
     a_raw_content_moves_into_a_registered_file,
+    a_claim_whose_job_is_lost_is_found_again,
 );
 
 /// A hub that believes every SHA-256 until its job has read the file.
@@ -332,4 +333,28 @@ async fn a_raw_content_moves_into_a_registered_file(w: World) {
         assert_eq!(row.sha256, Some(sha256(&data)));
     }
     stores::check(&w.db, &w.blobs).await;
+}
+
+async fn a_claim_whose_job_is_lost_is_found_again(w: World) {
+    let hub = believing(&w).await;
+    let repo = w.repo(&w.alice, "m", Private).await;
+    let token = w.write_token(&w.alice, &repo).await;
+    let data = random(1, 300_000);
+    let packed = pack(&[&data], 8192);
+    send(&hub, &token, &packed).await.unwrap();
+    // The object is damaged, and the job gives up.
+    let row = w.xorb_row(&packed.xorbs[0].hash).await.unwrap();
+    let key = steelyard_blob::Key::xorb(&row.hash, row.generation);
+    w.blobs.delete(&key).await.unwrap();
+    for _ in 0..8 {
+        w.hub.run_jobs_until_idle().await.unwrap();
+        w.clock.advance(Duration::from_secs(2000));
+    }
+    assert!(matches!(home(&w, &repo, sha256(&data)).await, Some(Home::Claimed { .. })));
+    w.execute("DELETE FROM job WHERE kind = 'xet.verify'", Vec::new()).await;
+    w.blobs.put(&key, packed.xorbs[0].bytes.clone()).await.unwrap();
+    w.clock.advance(Duration::from_secs(700));
+    work(&w).await;
+    assert!(matches!(home(&w, &repo, sha256(&data)).await, Some(Home::Xet { .. })));
+    w.assert_content(&repo, &data).await;
 }
