@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::ops::Range;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -119,9 +119,8 @@ impl LocalStore {
             check_range(&key, &range, info.size)?;
             let length = usize::try_from(range.end - range.start)
                 .map_err(|_| BlobError::BadRange { key, range: range.clone() })?;
-            let mut data = vec![0; length];
-            store
-                .step(|| file.read_exact_at(&mut data, range.start))
+            let data = store
+                .step(|| stream::read_exact_at(&file, range.start, length))
                 .map_err(|source| BlobError::io("read an object", source))?;
             Ok(Some(data.into()))
         })

@@ -112,24 +112,27 @@ impl FileRange {
     fn read(&self, start: u64) -> Result<Bytes> {
         let most = if self.gauge.is_ample() { CHUNK_BYTES } else { SMALL_CHUNK_BYTES };
         let length = usize::try_from(most.min(self.end - start)).unwrap_or(usize::MAX);
-        let mut chunk = Vec::with_capacity(length);
-        let read = || -> io::Result<()> {
-            while chunk.len() < length {
-                let at = start + chunk.len() as u64;
-                match rustix::io::pread(&self.file, rustix::buffer::spare_capacity(&mut chunk), at)
-                {
-                    Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                    Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                    Err(errno) => return Err(errno.into()),
-                }
-            }
-            Ok(())
-        };
-        self.faults.step(read).map_err(|source| BlobError::io("read an object", source))?;
-        // The allocation may be larger than asked for, and the file than the range.
-        chunk.truncate(length);
+        let read = || read_exact_at(&self.file, start, length);
+        let chunk =
+            self.faults.step(read).map_err(|source| BlobError::io("read an object", source))?;
         Ok(self.gauge.counted(chunk))
     }
+}
+
+/// Reads `length` bytes of a file, which must all be there, into memory that nobody filled with zeros before.
+pub(crate) fn read_exact_at(file: &File, start: u64, length: usize) -> io::Result<Vec<u8>> {
+    let mut data = Vec::with_capacity(length);
+    while data.len() < length {
+        let at = start + data.len() as u64;
+        match rustix::io::pread(file, rustix::buffer::spare_capacity(&mut data), at) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    // The allocation may be larger than asked for, and the file than the range.
+    data.truncate(length);
+    Ok(data)
 }
 
 /// Reads the next chunk on a blocking thread while the last one is sent. Holds no thread while the receiver is slow.
