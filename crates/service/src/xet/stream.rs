@@ -14,6 +14,7 @@ use std::task::{Context, Poll};
 use bytes::{Bytes, BytesMut};
 use futures_util::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
 use steelyard_blob::{BlobError, BlobStream, Key};
+use steelyard_core::XetHash;
 use steelyard_xet::plan::{Piece, PieceLimits, Span, pieces_within};
 use steelyard_xet::xorb::{StoredChunk, StoredChunks};
 use steelyard_xet::{ChunkTable, Decompressor, Scheme, XorbError};
@@ -93,12 +94,15 @@ pub(super) fn read_file(
     if range.is_empty() {
         return Ok(ContentStream::new(stream::empty()));
     }
+    let any = Key::xorb(&XetHash::ZERO, 0);
+    let is_local = hub.blobs().local_path(&any).is_some();
     let mut reading = Reading {
         hub,
         file_id,
         view,
         next: Position { offset: 0, index: 0, skip: 0 },
         end: range.end,
+        full: if is_local { LOCAL_PIECE_BYTES } else { REMOTE_PIECE_BYTES },
         planned: VecDeque::new(),
         working: VecDeque::new(),
         ready: VecDeque::new(),
@@ -127,6 +131,8 @@ struct Reading {
     view: Arc<FileView>,
     next: Position,
     end: u64,
+    /// Most bytes of one piece while memory is ample.
+    full: u32,
     /// Pieces that nobody works on yet, and where in the file they begin.
     planned: VecDeque<(u64, Piece)>,
     working: VecDeque<Work>,
@@ -162,8 +168,7 @@ impl Reading {
     /// Starts work on pieces as far as there is room.
     async fn start_work(&mut self) -> Result<()> {
         let is_ample = self.hub.xet().views.gauge.is_ample();
-        let full = if self.is_local() { LOCAL_PIECE_BYTES } else { REMOTE_PIECE_BYTES };
-        let most = if is_ample { full } else { full / SMALLER };
+        let most = if is_ample { self.full } else { self.full / SMALLER };
         loop {
             if self.planned.is_empty() {
                 self.plan(most).await?;
@@ -173,7 +178,7 @@ impl Reading {
             let taken: u64 = self.working.iter().map(|work| work.bytes).sum();
             let is_room = is_ample
                 && self.working.len() < PIECES_MAX
-                && taken + bytes <= FULL_PIECES_MAX * u64::from(full);
+                && taken + bytes <= FULL_PIECES_MAX * u64::from(self.full);
             if !is_room && !self.working.is_empty() {
                 return Ok(());
             }
@@ -182,12 +187,6 @@ impl Reading {
             let job = tokio::spawn(read_piece(self.hub.clone(), xorb, piece));
             self.working.push_back(Work { offset, bytes, job: AbortOnDropHandle::new(job) });
         }
-    }
-
-    fn is_local(&self) -> bool {
-        let term = self.view.terms().get(0);
-        let key = term.map(|term| self.view.known_xorb(term.xorb_id).key());
-        key.is_some_and(|key| self.hub.blobs().local_path(&key).is_some())
     }
 
     /// Plans the next terms.
