@@ -20,6 +20,7 @@ use steelyard_xet::{
     CHUNK_BYTES_TARGET, ChunkTable, DedupAnswer, DedupChunk, DedupXorb, TableEntry, keyed,
     write_dedup_shard,
 };
+use tokio::sync::Semaphore;
 
 use super::views::{FileView, StoredXorb};
 use super::{XetScope, XetToken};
@@ -38,17 +39,21 @@ const XORBS_MAX: usize = 64;
 /// Chunks in one answer: 64 bytes each, so 3 MiB.
 const CHUNKS_MAX: u32 = 48 * 1024;
 
-/// The secrets of answers.
+/// Answers that are put together at a time: each takes some MiB and some milliseconds of a processor.
+const ANSWERS_MAX: usize = 4;
+
+/// The secrets of answers, and leave to put one together.
 pub(super) struct DedupKeys {
     /// Makes the keys that users see.
     user: [u8; 32],
     /// Makes up what stands for chunks that a user must not know.
     mask: [u8; 32],
+    slots: Semaphore,
 }
 
 impl DedupKeys {
     pub(super) const fn new(user: [u8; 32], mask: [u8; 32]) -> Self {
-        Self { user, mask }
+        Self { user, mask, slots: Semaphore::const_new(ANSWERS_MAX) }
     }
 
     /// The key of a user's answers in a week; their client can put answers under the same key together.
@@ -77,6 +82,14 @@ struct Known {
     chunks: Vec<Range<u32>>,
 }
 
+/// A chunk that somebody may know of.
+struct Place {
+    /// In the first xorb.
+    index: u32,
+    /// The xorb of the chunk, and those that follow it.
+    known: Vec<Known>,
+}
+
 impl Known {
     fn covers(&self, index: u32) -> bool {
         self.chunks.iter().any(|run| run.contains(&index))
@@ -93,25 +106,23 @@ impl Hub {
     ) -> Result<Option<Bytes>> {
         let standing = self.xet_repo(token, XetScope::Read).await?;
         let Some(user_id) = token.user_id else { return Ok(None) };
-        let mut conn = self.db().read().await?;
-        let found = xet::find_dedup(&mut conn, &[*chunk]).await?;
-        let Some((_, xorb_id, index)) = found.into_iter().next() else { return Ok(None) };
-        let files = self.files_around(&mut conn, &standing.reader(), xorb_id).await?;
-        let known = tokio::task::spawn_blocking(move || known_xorbs(&files, xorb_id, index)).await;
-        let mut known = known.map_err(Error::internal)?;
-        if known.is_empty() {
+        let Some(place) = self.find_chunk(&standing.reader(), chunk).await? else {
             return Ok(None);
-        }
+        };
+        // Nobody holds a connection while they wait.
+        let slot = self.xet().dedup_keys.slots.acquire().await;
+        let _slot = slot.map_err(Error::internal)?;
+        let Place { index, known } = place;
         let xorbs: Vec<StoredXorb> = known.iter().map(|known| known.xorb).collect();
+        let mut conn = self.db().read().await?;
         let tables = self.chunk_tables(&mut conn, &xorbs).await?;
         if tables.first().and_then(|table| table.hash(index)) != Some(*chunk) {
             return Ok(None);
         }
-        known.truncate(fitting(&tables));
         let now = self.now();
         let expires = expiry(now);
-        let kept = self.promise(conn, user_id, &known, expires.plus_secs(LEEWAY_SECS)).await?;
-        if !kept.contains(&xorb_id) {
+        let kept = self.promise(conn, user_id, &xorbs, expires.plus_secs(LEEWAY_SECS)).await?;
+        if !xorbs.first().is_some_and(|xorb| kept.contains(&xorb.id)) {
             return Ok(None);
         }
         let hub = self.clone();
@@ -128,6 +139,19 @@ impl Hub {
             Bytes::from(write_dedup_shard(&answer))
         };
         tokio::task::spawn_blocking(write).await.map(Some).map_err(Error::internal)
+    }
+
+    /// Where a chunk is, and what a reader can know of what follows it.
+    async fn find_chunk(&self, reader: &Reader, chunk: &XetHash) -> Result<Option<Place>> {
+        let mut conn = self.db().read().await?;
+        let found = xet::find_dedup(&mut conn, &[*chunk]).await?;
+        let Some((_, xorb_id, index)) = found.into_iter().next() else { return Ok(None) };
+        let files = self.files_around(&mut conn, reader, xorb_id).await?;
+        drop(conn);
+        let known = tokio::task::spawn_blocking(move || known_xorbs(&files, xorb_id, index)).await;
+        let mut known = known.map_err(Error::internal)?;
+        known.truncate(fitting(&known));
+        Ok((!known.is_empty()).then_some(Place { index, known }))
     }
 
     /// Files that use a xorb and that a reader can read.
@@ -155,10 +179,10 @@ impl Hub {
         &self,
         mut conn: Conn,
         user_id: i64,
-        known: &[Known],
+        xorbs: &[StoredXorb],
         until: Timestamp,
     ) -> Result<HashSet<i64>> {
-        let ids: Vec<i64> = known.iter().map(|known| known.xorb.id).collect();
+        let ids: Vec<i64> = xorbs.iter().map(|xorb| xorb.id).collect();
         // Most answers of a day repeat promises that stand already.
         let just_before = Timestamp::from_millis(until.millis() - 1);
         let promised = xet::usable_xorbs(&mut conn, user_id, &ids, just_before).await?;
@@ -209,14 +233,14 @@ fn known_xorbs(files: &[Arc<FileView>], xorb_id: i64, index: u32) -> Vec<Known> 
     if has_chunk { known } else { Vec::new() }
 }
 
-/// How many of the first tables fit in one answer; at least the first.
-fn fitting(tables: &[ChunkTable]) -> usize {
+/// How many of the first xorbs fit in one answer; at least the first.
+fn fitting(known: &[Known]) -> usize {
     let mut chunks = 0;
-    let fits = |table: &&ChunkTable| {
-        chunks += table.len();
+    let fits = |known: &&Known| {
+        chunks += known.xorb.n_chunks;
         chunks <= CHUNKS_MAX
     };
-    tables.iter().take_while(fits).count().max(1)
+    known.iter().take_while(fits).count().max(1)
 }
 
 /// A xorb as the answer lists it.
@@ -239,7 +263,9 @@ fn listed(keys: &DedupKeys, known: &Known, table: &ChunkTable) -> DedupXorb {
 mod tests {
     use super::*;
 
-    const KEYS: DedupKeys = DedupKeys::new([1; 32], [2; 32]);
+    fn keys() -> DedupKeys {
+        DedupKeys::new([1; 32], [2; 32])
+    }
 
     #[test]
     fn answers_expire_within_a_week_and_not_before_six_days() {
@@ -259,20 +285,20 @@ mod tests {
     #[test]
     fn keys_are_of_one_user_and_one_week() {
         let monday = Timestamp::from_secs(2_900 * WEEK_SECS);
-        let key = KEYS.of_user(7, monday);
-        assert_eq!(KEYS.of_user(7, monday.plus_secs(WEEK_SECS - 1)), key);
-        assert_ne!(KEYS.of_user(7, monday.plus_secs(WEEK_SECS)), key);
-        assert_ne!(KEYS.of_user(8, monday), key);
+        let key = keys().of_user(7, monday);
+        assert_eq!(keys().of_user(7, monday.plus_secs(WEEK_SECS - 1)), key);
+        assert_ne!(keys().of_user(7, monday.plus_secs(WEEK_SECS)), key);
+        assert_ne!(keys().of_user(8, monday), key);
         assert_ne!(DedupKeys::new([3; 32], [2; 32]).of_user(7, monday), key);
     }
 
     #[test]
     fn masks_are_the_same_each_time_and_differ_by_place() {
         let (one, other) = (XetHash::new([8; 32]), XetHash::new([9; 32]));
-        assert_eq!(KEYS.masked(&one, 3), KEYS.masked(&one, 3));
+        assert_eq!(keys().masked(&one, 3), keys().masked(&one, 3));
         let places = [(&one, 0), (&one, 1), (&one, 256), (&other, 0), (&other, 1)];
         let hashes: HashSet<_> =
-            places.iter().map(|(xorb, index)| KEYS.masked(xorb, *index).hash).collect();
+            places.iter().map(|(xorb, index)| keys().masked(xorb, *index).hash).collect();
         assert_eq!(hashes.len(), places.len());
     }
 }

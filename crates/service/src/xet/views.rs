@@ -35,6 +35,7 @@ pub(super) struct StoredXorb {
     pub(super) id: i64,
     pub(super) hash: XetHash,
     pub(super) generation: u32,
+    pub(super) n_chunks: u32,
 }
 
 impl StoredXorb {
@@ -46,7 +47,8 @@ impl StoredXorb {
 
 impl From<&XorbRow> for StoredXorb {
     fn from(row: &XorbRow) -> Self {
-        Self { id: row.id, hash: row.hash, generation: row.generation }
+        let XorbRow { id, hash, generation, n_chunks, .. } = *row;
+        Self { id, hash, generation, n_chunks }
     }
 }
 
