@@ -1,146 +1,242 @@
-//! A whole hub inside the test's process: real stores, the real router on a real port, time and chance on a lead.
+//! A whole hub inside the test's process: real stores, time and chance on a lead; with the feature `http` also the real
+//! router, called directly or on a real port.
 //!
 //! For what a black box cannot reach: moving the clock, failing the N-th call, looking at rows. Suites that drive
 //! real clients start the built binary instead (`tests/`).
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::sync::Arc;
+#[cfg(feature = "http")]
+mod call;
+mod stores;
 
-use steelyard_blob::{BlobStore, S3Settings};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use steelyard_blob::BlobStore;
+use steelyard_core::TokenRole;
 use steelyard_core::fault::FaultPlan;
-use steelyard_core::{Secret, TokenRole};
-use steelyard_db::{Db, PoolSizes};
+use steelyard_db::Db;
 use steelyard_git::tool::GitBinary;
-use steelyard_service::accounts::{CreateToken, CreateUser};
-use steelyard_service::{Hub, HubParts, HubSettings};
+use steelyard_service::accounts::{AccountKind, CreateToken, CreateUser};
+use steelyard_service::{Actor, Hub, HubParts, HubSettings};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
-use crate::{Garage, Postgres, TestClock, TestDatabase, TestRng};
+#[cfg(feature = "http")]
+pub use call::Answer;
+pub use stores::Stores;
+
+use stores::{Place, store_time};
+
+use crate::{TestClock, TestRng};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
+type Change = Arc<dyn Fn(&mut HubSettings) + Send + Sync>;
 
-/// Which stores a hub runs on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stores {
-    /// SQLite and a directory.
-    Embedded,
-    /// PostgreSQL and an S3 server.
-    ScaledOut,
+/// How a hub is to be set up; [`TestHub::on`] begins one.
+#[derive(Clone)]
+pub struct Setup {
+    stores: Stores,
+    directory: Option<PathBuf>,
+    first: u64,
+    step: Duration,
+    at_store_time: bool,
+    is_one_plan: bool,
+    has_git: bool,
+    store: Option<SocketAddr>,
+    change: Change,
 }
 
-impl Stores {
-    /// The stores this machine has servers for: always the embedded ones.
-    ///
-    /// # Panics
-    /// When `CI` is set and PostgreSQL or S3 is missing: there, nothing may be left out.
-    pub fn available() -> Vec<Self> {
-        if Postgres::from_env().is_some() && Garage::from_env().is_some() {
-            return vec![Self::Embedded, Self::ScaledOut];
-        }
-        assert!(
-            std::env::var_os("CI").is_none(),
-            "CI must run this suite on PostgreSQL and S3 too"
-        );
-        vec![Self::Embedded]
+impl Setup {
+    /// The clock moves on by `step` at every reading.
+    #[must_use]
+    pub fn with_step(self, step: Duration) -> Self {
+        Self { step, ..self }
+    }
+
+    /// The clock starts at the object store's own time, which no test sets; or objects come from the future.
+    #[must_use]
+    pub fn at_store_time(self) -> Self {
+        Self { at_store_time: true, ..self }
+    }
+
+    /// One plan for both stores: the N-th call of either fails.
+    #[must_use]
+    pub fn with_one_plan(self) -> Self {
+        Self { is_one_plan: true, ..self }
+    }
+
+    /// As on a machine without git.
+    #[must_use]
+    pub fn without_git(self) -> Self {
+        Self { has_git: false, ..self }
+    }
+
+    /// The replicas reach the S3 server through this address; [`TestHub::blobs`] does not.
+    #[must_use]
+    pub fn with_store_at(self, address: SocketAddr) -> Self {
+        Self { store: Some(address), ..self }
+    }
+
+    /// Changes the settings of every replica.
+    #[must_use]
+    pub fn with_settings(self, change: impl Fn(&mut HubSettings) + Send + Sync + 'static) -> Self {
+        Self { change: Arc::new(change), ..self }
+    }
+
+    /// Keeps everything in a directory that outlives the hub. `first` is the number of the first replica, which its
+    /// chance comes from: whoever opens the directory again takes another.
+    #[must_use]
+    pub fn in_directory(self, directory: &Path, first: u64) -> Self {
+        Self { directory: Some(directory.to_owned()), first, ..self }
+    }
+
+    /// Starts the first replica.
+    pub async fn start(self) -> Result<TestHub, Failure> {
+        let owned = if self.directory.is_none() { Some(tempfile::tempdir()?) } else { None };
+        let directory = owned.as_ref().map(|dir| dir.path().to_owned()).or(self.directory.clone());
+        let directory = directory.ok_or("no directory")?;
+        let place = Place::prepare(self.stores, &directory)?;
+        let (db, blobs) = (place.open_db().await?, place.open_blobs(None).await?);
+        db.migrate().await?;
+        let start = match self.at_store_time {
+            true => store_time(&blobs).await?,
+            false => TestClock::START,
+        };
+        let faults = if self.is_one_plan { Arc::clone(db.faults()) } else { Arc::default() };
+        let ground = Ground {
+            seen_by_replicas: place.open_blobs(self.store).await?,
+            clock: Arc::new(TestClock::at(start).with_step(self.step)),
+            faults,
+            directory,
+            setup: self,
+        };
+        let hub = ground.open(db.clone(), ground.setup.first).await?;
+        Ok(TestHub {
+            hub,
+            db,
+            blobs,
+            clock: Arc::clone(&ground.clock),
+            blob_faults: Arc::clone(&ground.faults),
+            replicas: AtomicU64::new(ground.setup.first + 1),
+            ground,
+            place,
+            servers: Vec::new(),
+            _owned: owned,
+        })
     }
 }
 
-enum Place {
-    Embedded(PathBuf),
-    ScaledOut(TestDatabase, Box<S3Settings>),
+/// What all replicas of a hub share.
+struct Ground {
+    setup: Setup,
+    seen_by_replicas: BlobStore,
+    clock: Arc<TestClock>,
+    faults: Arc<FaultPlan>,
+    directory: PathBuf,
+}
+
+impl Ground {
+    async fn open(&self, db: Db, number: u64) -> Result<Hub, Failure> {
+        let mut settings = HubSettings {
+            cache_dir: self.directory.join(format!("cache-{number}")),
+            public_url: None,
+            node: format!("test-{number}"),
+            ..HubSettings::default()
+        };
+        (self.setup.change)(&mut settings);
+        let parts = HubParts {
+            db,
+            blobs: self.seen_by_replicas.with_faults(Arc::clone(&self.faults))?,
+            git: self.setup.has_git.then(|| GitBinary::discover(None)).flatten(),
+            clock: Arc::clone(&self.clock) as _,
+            rng: Arc::new(TestRng::seeded(number)),
+            settings,
+        };
+        Ok(Hub::open(parts).await?)
+    }
 }
 
 /// A hub, its stores and its servers. Everything goes when it is dropped.
 pub struct TestHub {
     /// The first replica.
     pub hub: Hub,
+    /// Its database, whose own plan fails calls.
+    pub db: Db,
+    /// Its object store; this handle never fails.
+    pub blobs: BlobStore,
     /// The time of all replicas.
     pub clock: Arc<TestClock>,
-    /// Fails calls of the object store of replicas started from now on.
+    /// Fails calls of the object store of every replica.
     pub blob_faults: Arc<FaultPlan>,
+    ground: Ground,
     place: Place,
-    dir: TempDir,
-    replicas: u64,
+    replicas: AtomicU64,
     servers: Vec<JoinHandle<()>>,
+    _owned: Option<TempDir>,
 }
 
 impl TestHub {
-    /// Starts a hub on fresh stores.
-    pub async fn start(stores: Stores) -> Result<Self, Failure> {
-        let dir = tempfile::tempdir()?;
-        let place = match stores {
-            Stores::Embedded => Place::Embedded(dir.path().join("stores")),
-            Stores::ScaledOut => {
-                let postgres =
-                    Postgres::from_env().ok_or("no PostgreSQL: set STEELYARD_TEST_POSTGRES_URL")?;
-                let garage = Garage::from_env().ok_or("no S3 server: set STEELYARD_TEST_S3")?;
-                let url = format!(
-                    "s3://{}?endpoint={}&region={}",
-                    garage.bucket()?,
-                    garage.endpoint(),
-                    garage.region()
-                );
-                let (access, secret) =
-                    (Secret::new(garage.access_key()), Secret::new(garage.secret_key()));
-                let settings = S3Settings::from_url(&url, access, secret)?;
-                Place::ScaledOut(postgres.fresh_database()?, Box::new(settings))
-            }
-        };
-        let clock = Arc::new(TestClock::new());
-        let faults = Arc::new(FaultPlan::default());
-        let hub = open(&place, &dir, &clock, &faults, 0).await?;
-        Ok(Self { hub, clock, blob_faults: faults, place, dir, replicas: 1, servers: Vec::new() })
+    /// Begins the set-up of a hub on fresh stores.
+    pub fn on(stores: Stores) -> Setup {
+        Setup {
+            stores,
+            directory: None,
+            first: 0,
+            step: Duration::ZERO,
+            at_store_time: false,
+            is_one_plan: false,
+            has_git: true,
+            store: None,
+            change: Arc::new(|_| {}),
+        }
     }
 
-    /// Another replica on the same stores, with caches of its own.
-    pub async fn replica(&mut self) -> Result<Hub, Failure> {
-        let number = self.replicas;
-        self.replicas += 1;
-        open(&self.place, &self.dir, &self.clock, &self.blob_faults, number).await
+    /// Starts a hub on fresh stores.
+    pub async fn start(stores: Stores) -> Result<Self, Failure> {
+        Self::on(stores).start().await
+    }
+
+    /// Another replica on the same stores, with caches of its own and nothing in memory.
+    pub async fn replica(&self) -> Result<Hub, Failure> {
+        let number = self.replicas.fetch_add(1, Ordering::Relaxed);
+        self.ground.open(self.place.open_db().await?, number).await
     }
 
     /// Puts another replica in the place of the first, as after a restart: only the stores remain.
     pub async fn restart(&mut self) -> Result<(), Failure> {
         self.hub = self.replica().await?;
+        self.db = self.hub.db().clone();
         Ok(())
     }
 
-    /// Serves a hub on a random port and returns its address, such as `http://127.0.0.1:40000`.
-    pub async fn serve(&mut self, hub: &Hub) -> Result<String, Failure> {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-        let address = listener.local_addr()?;
-        let service = steelyard_http::build_router(hub.clone())
-            .into_make_service_with_connect_info::<SocketAddr>();
-        self.servers.push(tokio::spawn(async move {
-            if let Err(error) = axum::serve(listener, service).await {
-                eprintln!("the test server failed: {error}");
-            }
-        }));
-        Ok(format!("http://{address}"))
+    /// Creates a user, unless there is one of that name, and returns a token of theirs.
+    pub async fn user(&self, name: &str, role: TokenRole) -> Result<String, Failure> {
+        self.user_with(CreateUser { name: name.to_owned(), ..CreateUser::default() }, role).await
     }
 
-    /// Creates a user and returns a token of theirs.
-    pub async fn user(&self, name: &str, role: TokenRole) -> Result<String, Failure> {
-        if self
-            .hub
-            .list_accounts(steelyard_service::accounts::AccountKind::User)
-            .await?
-            .iter()
-            .all(|row| row.name != name)
-        {
-            self.hub
-                .create_user(&CreateUser { name: name.to_owned(), ..CreateUser::default() })
-                .await?;
+    /// As [`TestHub::user`]; an administrator of the hub.
+    pub async fn admin(&self, name: &str) -> Result<String, Failure> {
+        let wanted = CreateUser { name: name.to_owned(), is_admin: true, ..CreateUser::default() };
+        self.user_with(wanted, TokenRole::Write).await
+    }
+
+    /// Creates a user, unless there is one of that name; what they are when they come with a write token.
+    pub async fn actor(&self, name: &str) -> Result<Actor, Failure> {
+        let token = self.user(name, TokenRole::Write).await?;
+        Ok(self.hub.authenticate(&token, "test").await?)
+    }
+
+    async fn user_with(&self, wanted: CreateUser, role: TokenRole) -> Result<String, Failure> {
+        let known = self.hub.list_accounts(AccountKind::User).await?;
+        if known.iter().all(|row| row.name != wanted.name) {
+            self.hub.create_user(&wanted).await?;
         }
-        let wanted = CreateToken {
-            user: name.to_owned(),
-            name: role.as_str().to_owned(),
-            role,
-            value: None,
-        };
-        Ok(self.hub.create_token(&wanted).await?.expose().to_owned())
+        let (user, name) = (wanted.name, role.as_str().to_owned());
+        let token = CreateToken { user, name, role, value: None };
+        Ok(self.hub.create_token(&token).await?.expose().to_owned())
     }
 }
 
@@ -150,43 +246,4 @@ impl Drop for TestHub {
             server.abort();
         }
     }
-}
-
-async fn open(
-    place: &Place,
-    dir: &TempDir,
-    clock: &Arc<TestClock>,
-    faults: &Arc<FaultPlan>,
-    number: u64,
-) -> Result<Hub, Failure> {
-    let (db, blobs) = match place {
-        Place::Embedded(path) => {
-            std::fs::create_dir_all(path)?;
-            let db = Db::open_sqlite(&path.join("steelyard.db"), PoolSizes::default()).await?;
-            (db, BlobStore::open_directory(path.join("objects")).await?)
-        }
-        Place::ScaledOut(database, settings) => {
-            let sizes = PoolSizes { postgres: 8, ..PoolSizes::default() };
-            (
-                Db::open_postgres(database.url(), sizes).await?,
-                BlobStore::open_s3((**settings).clone())?,
-            )
-        }
-    };
-    db.migrate().await?;
-    let settings = HubSettings {
-        cache_dir: dir.path().join(format!("cache-{number}")),
-        public_url: None,
-        node: format!("test-{number}"),
-        ..HubSettings::default()
-    };
-    let parts = HubParts {
-        db,
-        blobs: blobs.with_faults(Arc::clone(faults))?,
-        git: GitBinary::discover(None),
-        clock: Arc::clone(clock) as _,
-        rng: Arc::new(TestRng::seeded(number)),
-        settings,
-    };
-    Ok(Hub::open(parts).await?)
 }

@@ -18,8 +18,10 @@ pub mod tools;
 pub use clock::TestClock;
 pub use error::Error;
 pub use garage::Garage;
+#[cfg(feature = "http")]
+pub use hub::Answer;
 #[cfg(feature = "hub")]
-pub use hub::{Stores, TestHub};
+pub use hub::{Setup, Stores, TestHub};
 pub use ports::free_port;
 pub use postgres::{Durability, Postgres, TestDatabase};
 pub use process::{Launch, Process};
