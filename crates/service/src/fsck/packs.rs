@@ -114,7 +114,7 @@ impl Hub {
         let copy = TemporaryFile(folder.join(format!("{}.pack", self.fresh_uuid())));
         let mut file = tokio::fs::File::create(&copy.0).await.map_err(Error::internal)?;
         while let Some(chunk) = stream.next().await {
-            file.write_all(&chunk.map_err(Error::internal)?).await.map_err(Error::internal)?;
+            file.write_all(&chunk?).await.map_err(Error::internal)?;
         }
         file.flush().await.map_err(Error::internal)?;
         drop(file);

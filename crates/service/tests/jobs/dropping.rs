@@ -9,9 +9,9 @@ use steelyard_core::{Oid, RepoId, Revision};
 use steelyard_service::repos::DuplicateRepo;
 use steelyard_service::{Error, Hub, Missing};
 
-use crate::world::{DAY, MODEL, World, commit, id, on_both_databases, random, read, snapshot};
+use crate::world::{DAY, MODEL, World, commit, id, on_every_store, random, read, snapshot};
 
-on_both_databases!(
+on_every_store!(
     a_deleted_branch_goes_after_two_weeks,
     squashed_history_goes_after_two_weeks,
     what_another_ref_reaches_stays,
@@ -48,7 +48,7 @@ async fn a_deleted_branch_goes_after_two_weeks(world: World) {
     let epoch = world.git(key).await.gc_epoch;
     world.clock.advance(2 * DAY);
     world.work().await;
-    let replica = world.replica(2).await;
+    let replica = world.replica().await;
     for hub in [&world.hub, &replica] {
         for oid in [inline, stored] {
             assert!(is_gone(hub, &world, &repo, oid).await);
@@ -64,7 +64,7 @@ async fn a_deleted_branch_goes_after_two_weeks(world: World) {
     world.clock.advance(2 * DAY);
     world.work().await;
     world.assert_clean().await;
-    let files = std::fs::read_dir(world.blob_path("git/packs")).map_or(0, Iterator::count);
+    let files = world.stored_files().await;
     assert_eq!(files, world.packs(key).await.iter().filter(|pack| !pack.is_inline).count());
     world.commit(&repo, "main", "secret", random(2, 1000)).await;
     assert!(read(&replica, &world.alice, &repo, "main", "secret").await == random(2, 1000));
@@ -125,7 +125,7 @@ async fn a_pack_whose_deltas_rest_on_dropped_trees_is_rewritten(world: World) {
     world.hub.super_squash(&world.alice, MODEL, &repo, "main", None).await.unwrap();
     world.clock.advance(15 * DAY);
     world.work().await;
-    let replica = world.replica(2).await;
+    let replica = world.replica().await;
     for n in 0..200 {
         assert_eq!(
             read(&replica, &world.alice, &repo, "main", &format!("file-{n}")).await,
@@ -165,7 +165,7 @@ async fn who_relied_on_dropped_objects_starts_again(world: World) {
     world.delete_branch(&repo, "side").await;
     let packs = world.packs(key).await;
     let dropped = packs.iter().find(|pack| pack.seq > before).unwrap().pack_id.clone();
-    let replica = world.replica(2).await;
+    let replica = world.replica().await;
     // A drop's transaction holds the repository's lock.
     let mut tx = world.db.write().await.unwrap();
     steelyard_db::refs::lock_git(&mut tx, key).await.unwrap().unwrap();
@@ -210,7 +210,7 @@ async fn writers_never_lose_what_a_drop_takes(world: World) {
             tokio::spawn(write(Arc::clone(&world), repo.clone(), number, Arc::clone(&done)))
         })
         .collect();
-    let dropper = world.replica(9).await;
+    let dropper = world.replica().await;
     let key = world.key(&repo).await;
     let epoch = world.git(key).await.gc_epoch;
     for round in 0..25_u64 {
@@ -267,7 +267,7 @@ async fn writers_never_lose_what_a_drop_takes(world: World) {
 
 /// Commits contents that dropped branches have, too, on a replica of its own, and checks each.
 async fn write(world: Arc<World>, repo: RepoId, number: u64, done: Arc<AtomicBool>) -> Vec<Oid> {
-    let hub = world.replica(20 + number).await;
+    let hub = world.replica().await;
     let mut acknowledged = Vec::new();
     let mut n = 0;
     while !done.load(SeqCst) {

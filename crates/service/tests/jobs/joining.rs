@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use steelyard_db::pack::PackKind;
 
-use crate::world::{World, on_both_databases, random, read, snapshot};
+use crate::world::{World, on_every_store, random, read, snapshot};
 
-on_both_databases!(
+on_every_store!(
     a_hundred_commits_become_few_packs,
     a_quiet_tail_is_joined_too,
     packs_stay_few_over_time,
@@ -35,7 +35,7 @@ async fn a_hundred_commits_become_few_packs(world: World) {
         (before.seq, before.gc_epoch),
         "writers are not disturbed"
     );
-    let replica = world.replica(2).await;
+    let replica = world.replica().await;
     for hub in [&world.hub, &replica] {
         for (n, head) in (0..100_u64).zip(&heads) {
             let size = if n % 20 == 7 { 100_000 } else { 500 };
@@ -114,7 +114,7 @@ async fn a_large_history_is_repacked_by_git(world: World) {
     let after: i64 = packs.iter().map(|pack| pack.size_bytes).sum();
     assert!(packs.iter().all(|pack| pack.kind == PackKind::Repacked), "{packs:#?}");
     assert!(after < before / 4, "{before} bytes became {after}");
-    let replica = world.replica(2).await;
+    let replica = world.replica().await;
     assert!(read(&replica, &world.alice, &repo, "main", "weights").await == content);
     assert!(read(&replica, &world.alice, &repo, "side", "side").await == random(2, 70_000));
     world.commit(&repo, "main", "more", "more").await;

@@ -7,9 +7,9 @@ use steelyard_blob::Key;
 use steelyard_core::Timestamp;
 use steelyard_service::repos::DuplicateRepo;
 
-use crate::world::{DAY, MODEL, World, id, on_both_databases, random, read};
+use crate::world::{DAY, MODEL, World, id, on_every_store, random, read};
 
-on_both_databases!(
+on_every_store!(
     replaced_packs_go_after_their_time,
     a_purged_repository_leaves_what_its_copy_shares,
     old_orphans_go_and_young_ones_stay,
@@ -42,7 +42,7 @@ async fn replaced_packs_go_after_their_time(world: World) {
     world.clock.advance(DAY);
     world.work().await;
     assert_eq!(rows(&world, "SELECT COUNT(*) AS n FROM git_pack").await, 1);
-    assert_eq!(std::fs::read_dir(world.blob_path("git/packs")).unwrap().count(), 1);
+    assert_eq!(world.stored_files().await, 1);
     assert!(read(&world.hub, &world.alice, &repo, "main", "stored").await == random(100, 100_000));
     assert_eq!(
         rows(&world, "SELECT COUNT(*) AS n FROM job WHERE state = 'done' AND kind = 'git.join'")
@@ -72,7 +72,7 @@ async fn a_purged_repository_leaves_what_its_copy_shares(world: World) {
     world.work().await;
     assert_eq!(rows(&world, "SELECT COUNT(*) AS n FROM repo").await, 1);
     assert_eq!(rows(&world, "SELECT COUNT(*) AS n FROM git_repo").await, 1);
-    let replica = world.replica(2).await;
+    let replica = world.replica().await;
     assert!(read(&replica, &world.alice, &id("copy"), "main", "inline").await == random(1, 1000));
     assert!(
         read(&replica, &world.alice, &id("copy"), "main", "stored").await == random(2, 100_000)
@@ -83,7 +83,7 @@ async fn a_purged_repository_leaves_what_its_copy_shares(world: World) {
     world.clock.advance(8 * DAY);
     world.work().await;
     assert_eq!(rows(&world, "SELECT COUNT(*) AS n FROM git_pack").await, 0);
-    assert_eq!(std::fs::read_dir(world.blob_path("git/packs")).unwrap().count(), 0);
+    assert_eq!(world.stored_files().await, 0);
     world.assert_clean().await;
 }
 
@@ -101,7 +101,7 @@ async fn old_orphans_go_and_young_ones_stay(world: World) {
     assert_eq!(world.hub.sweep_orphan_packs(now.plus_secs(8 * 24 * 3600)).await.unwrap(), 1);
     assert!(world.blobs.head(&orphan).await.unwrap().is_none());
     assert!(
-        read(&world.replica(2).await, &world.alice, &repo, "main", "stored").await
+        read(&world.replica().await, &world.alice, &repo, "main", "stored").await
             == random(1, 100_000)
     );
     world.assert_clean().await;

@@ -1,86 +1,60 @@
 //! A hub of one test, and the verbs the cases share.
 
-use std::path::{Path, PathBuf};
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use steelyard_blob::{BlobStore, Key};
-use steelyard_core::{Namespace, Oid, RepoId, RepoKind, RepoName, RepoPath, Revision, TokenRole};
+use steelyard_blob::{Family, Key};
+use steelyard_core::{Namespace, Oid, RepoId, RepoKind, RepoName, RepoPath, Revision};
 use steelyard_db::pack::{self, PackRow};
 use steelyard_db::refs::{self, GitRow};
-use steelyard_db::{Db, PoolSizes};
-use steelyard_git::tool::GitBinary;
 use steelyard_git::{Pack, PackData, PackSet, Toc};
-use steelyard_service::access::UserActor;
-use steelyard_service::accounts::CreateUser;
 use steelyard_service::commits::{CommitRequest, Operation};
 use steelyard_service::fsck::{Finding, FsckEvent, FsckOptions, Severity};
 use steelyard_service::jobs::JobTally;
 use steelyard_service::repos::CreateRepo;
 use steelyard_service::revisions::{Content, Snapshot};
-use steelyard_service::{Action, Actor, Error, Hub, HubParts, HubSettings};
-use steelyard_testkit::{Postgres, TestClock, TestDatabase, TestRng};
-use tempfile::TempDir;
+use steelyard_service::{Action, Actor, Error, Hub};
+use steelyard_testkit::{Setup, Stores, TestHub, TestRng};
 
 pub const MODEL: RepoKind = RepoKind::Model;
 pub const DAY: Duration = Duration::from_secs(24 * 3600);
 
+/// A hub whose two stores have one plan of faults, and the user `alice`.
 pub struct World {
-    pub hub: Hub,
-    pub db: Db,
-    pub blobs: BlobStore,
-    pub clock: Arc<TestClock>,
+    test: TestHub,
     pub alice: Actor,
-    dir: TempDir,
-    _database: Option<TestDatabase>,
+}
+
+impl Deref for World {
+    type Target = TestHub;
+
+    fn deref(&self) -> &TestHub {
+        &self.test
+    }
 }
 
 impl World {
-    pub async fn embedded() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let db =
-            Db::open_sqlite(&dir.path().join("hub.sqlite"), PoolSizes::default()).await.unwrap();
-        Self::on(db, None, dir).await
+    pub async fn on(stores: Stores) -> Self {
+        Self::set_up(TestHub::on(stores)).await
     }
 
-    /// On PostgreSQL; `None`, which is said, where there is no server.
-    pub async fn on_postgres() -> Option<Self> {
-        let Some(postgres) = Postgres::from_env() else {
-            eprintln!("skipped: STEELYARD_TEST_POSTGRES_URL is not set");
-            return None;
-        };
-        let database = postgres.fresh_database().unwrap();
-        let db = Db::open_postgres(database.url(), PoolSizes::default()).await.unwrap();
-        Some(Self::on(db, Some(database), tempfile::tempdir().unwrap()).await)
-    }
-
-    async fn on(db: Db, database: Option<TestDatabase>, dir: TempDir) -> Self {
-        db.migrate().await.unwrap();
-        let blobs = BlobStore::open_directory(dir.path().join("blobs")).await.unwrap();
-        let clock = Arc::new(TestClock::new().with_step(Duration::from_millis(1)));
-        let hub = open(&db, &blobs, &clock, dir.path(), 1).await;
-        let row = hub
-            .create_user(&CreateUser { name: "alice".to_owned(), ..CreateUser::default() })
-            .await
-            .unwrap();
-        let alice = Actor::User(UserActor {
-            id: row.id,
-            name: row.name,
-            is_admin: false,
-            token_role: TokenRole::Write,
-            token_name: "test".to_owned(),
-        });
-        Self { hub, db, blobs, clock, alice, dir, _database: database }
+    pub async fn set_up(setup: Setup) -> Self {
+        let setup = setup.with_step(Duration::from_millis(1)).at_store_time().with_one_plan();
+        let test = setup.start().await.unwrap();
+        let alice = test.actor("alice").await.unwrap();
+        Self { test, alice }
     }
 
     /// Another replica on the same stores.
-    pub async fn replica(&self, number: u64) -> Hub {
-        open(&self.db, &self.blobs, &self.clock, self.dir.path(), number).await
+    pub async fn replica(&self) -> Hub {
+        self.test.replica().await.unwrap()
     }
 
-    pub fn blob_path(&self, name: &str) -> PathBuf {
-        self.dir.path().join("blobs").join(name)
+    /// How many files of packs the object store holds.
+    pub async fn stored_files(&self) -> usize {
+        self.blobs.list(Family::Packs, None, 10_000).await.unwrap().len()
     }
 
     pub async fn repo(&self, name: &str) -> RepoId {
@@ -190,24 +164,6 @@ impl World {
     }
 }
 
-async fn open(db: &Db, blobs: &BlobStore, clock: &Arc<TestClock>, dir: &Path, number: u64) -> Hub {
-    let parts = HubParts {
-        db: db.clone(),
-        // One plan for both stores: the N-th call of either fails.
-        blobs: blobs.with_faults(Arc::clone(db.faults())).unwrap(),
-        git: GitBinary::discover(None),
-        clock: clock.clone(),
-        rng: Arc::new(TestRng::seeded(number)),
-        settings: HubSettings {
-            cache_dir: dir.join(format!("cache-{number}")),
-            public_url: Some("http://hub.test".to_owned()),
-            node: format!("node-{number}"),
-            ..HubSettings::default()
-        },
-    };
-    Hub::open(parts).await.unwrap()
-}
-
 /// Where a pack lies in the object store.
 pub fn stored_key(row: &PackRow) -> Key {
     Key::parse(&format!("git/packs/{}.pack", row.pack_id)).unwrap()
@@ -262,22 +218,23 @@ pub fn random(seed: u64, count: usize) -> Bytes {
     TestRng::seeded(seed).bytes(count).into()
 }
 
-/// Makes a test of each function on each database.
-macro_rules! on_both_databases {
+/// Makes a test of each function on each pair of stores.
+macro_rules! on_every_store {
     ($($case:ident),* $(,)?) => {
-        mod sqlite {
+        mod embedded {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $case() {
-                super::$case($crate::world::World::embedded().await).await;
+                let stores = steelyard_testkit::Stores::Embedded;
+                super::$case($crate::world::World::on(stores).await).await;
             })*
         }
-        mod postgres {
+        mod scaled_out {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $case() {
-                let Some(world) = $crate::world::World::on_postgres().await else { return };
-                super::$case(world).await;
+                let Some(stores) = steelyard_testkit::Stores::scaled_out() else { return };
+                super::$case($crate::world::World::on(stores).await).await;
             })*
         }
     };
 }
-pub(crate) use on_both_databases;
+pub(crate) use on_every_store;
