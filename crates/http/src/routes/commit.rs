@@ -1,7 +1,7 @@
 //! Uploading: validate-yaml, preupload, commit.
 
 use axum::Json;
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -52,6 +52,9 @@ pub(super) fn add(table: &mut Vec<Route>) {
         table.push(commit.fails(&[409, 412, 413, 501]));
     }
 }
+
+/// Bodies that say they are no larger than this are read before permission is asked, so that it is asked once.
+const SMALL_BODY_BYTES_MAX: u64 = 64 * 1024;
 
 const QUERY: &[Parameter] =
     &[Parameter::flag("create_pr", "Propose the change in a pull request; asks for less.")];
@@ -128,18 +131,28 @@ async fn commit(
     body: Body,
 ) -> Result<Json<CommitResponse>, ApiError> {
     let (create_pr, revision) = (params.flag("create_pr"), target.tail()?);
-    // Permission before the body: a stranger cannot make us hold a whole commit.
-    let repo = hub.authorize_commit(&actor, target.kind, &target.id, &revision, create_pr).await?;
+    let limit = hub.settings().limits.commit_body_bytes_max;
+    let ask = || hub.commit_access(&actor, target.kind, &target.id, &revision, create_pr);
+    let is_small = body.size_hint().upper().is_some_and(|bytes| bytes <= SMALL_BODY_BYTES_MAX);
+    let (small, large) =
+        if is_small { (Some(read_body(body, limit).await), None) } else { (None, Some(body)) };
+    // Permission before a large body: a stranger cannot make us hold a whole commit.
+    let mut access = ask().await?;
     if params.flag("hot_reload") {
         return Err(Error::NotImplemented(
             "this hub does not run spaces, so it cannot reload one".to_owned(),
         )
         .into());
     }
-    let body = read_body(body, hub.settings().limits.commit_body_bytes_max).await?;
+    let mut body = small.transpose()?.unwrap_or_default();
+    if let Some(large) = large {
+        body = read_body(large, limit).await?;
+        // It may have taken long enough for rights to be taken away meanwhile.
+        access = ask().await?;
+    }
     let request = parse_commit(&body, create_pr)?;
-    let committed = hub.commit(&actor, target.kind, &target.id, &revision, request).await?;
-    let page = format!("{origin}/{}{}", repo.kind.url_prefix(), repo.repo);
+    let page = format!("{origin}/{}{}", access.repo().kind.url_prefix(), access.repo().repo);
+    let committed = hub.commit_with(access, request).await?;
     Ok(Json(CommitResponse {
         success: true,
         commit_oid: committed.oid.to_string(),

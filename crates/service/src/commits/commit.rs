@@ -146,28 +146,35 @@ impl Hub {
     }
 
     /// Fails unless the repository may name the large file of this operation; says its size, where there is one.
-    pub(super) async fn resolve_content(
-        &self,
-        repo: &RepoRow,
-        operation: &Operation,
-    ) -> Result<Option<u64>> {
+    async fn resolve_content(&self, repo: &RepoRow, operation: &Operation) -> Result<Option<u64>> {
         let Some((path, sha256, size)) = named_content(operation) else { return Ok(None) };
-        let field = if matches!(operation, Operation::LfsFile { .. }) { "lfsFile" } else { "file" };
         let Some(found) = self.finish_upload_for_commit(repo.id, sha256).await? else {
-            let rule = format!(
-                "\"{path}\" names LFS object {sha256}, which was not uploaded to {}",
-                repo.repo
-            );
-            return Err(Error::invalid(field, rule));
+            return Err(not_uploaded(repo, operation));
         };
         if size.is_some_and(|claimed| claimed != found) {
             let rule = format!(
                 "\"{path}\" claims another size than LFS object {sha256} has ({found} bytes)"
             );
-            return Err(Error::invalid(field, rule));
+            return Err(Error::invalid(field_of(operation), rule));
         }
         Ok(Some(found))
     }
+}
+
+/// The answer to an operation that names a large file which the repository has no right to.
+pub(super) fn not_uploaded(repo: &RepoRow, operation: &Operation) -> Error {
+    let sha256 = named_content(operation).map(|(_, sha256, _)| sha256.to_string());
+    let rule = format!(
+        "\"{}\" names LFS object {}, which was not uploaded to {}",
+        operation.path(),
+        sha256.unwrap_or_default(),
+        repo.repo
+    );
+    Error::invalid(field_of(operation), rule)
+}
+
+fn field_of(operation: &Operation) -> &'static str {
+    if matches!(operation, Operation::LfsFile { .. }) { "lfsFile" } else { "file" }
 }
 
 fn message_of(request: &CommitRequest) -> Result<String> {

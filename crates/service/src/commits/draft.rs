@@ -67,36 +67,6 @@ struct Tip {
     is_moved: bool,
 }
 
-impl Draft {
-    /// Makes the commits of `plans`, in order, on what `state` and `refs` say. A plan that cannot be carried out is
-    /// refused and leaves nothing behind; an error is about no plan in particular.
-    pub(super) fn make(
-        history: &Arc<History>,
-        state: &GitRow,
-        refs: Vec<RefRow>,
-        plans: &[Arc<Plan>],
-    ) -> Result<Self> {
-        let mut drafter = Drafter {
-            view: View { history: Arc::clone(history), ahead: 0 },
-            head_ref: &state.head_ref,
-            tips: refs.into_iter().map(Tip::stored).collect::<Result<_>>()?,
-            commits: Vec::with_capacity(plans.len()),
-            packs: Vec::with_capacity(plans.len()),
-            head_tree: None,
-            tells: false,
-        };
-        let verdicts = plans.iter().map(|plan| drafter.add(plan)).collect();
-        if drafter.commits.is_empty() {
-            return Ok(Self { verdicts, landing: None });
-        }
-        let facts = drafter.facts()?;
-        let Drafter { tips, commits, packs, .. } = drafter;
-        let moves = tips.into_iter().filter(|tip| tip.is_moved).map(Tip::into_move).collect();
-        let packs = bundle(packs).map_err(broken)?;
-        Ok(Self { verdicts, landing: Some(Landing { commits, moves, packs, facts }) })
-    }
-}
-
 /// Puts packs together as long as the result fits a row of the database.
 fn bundle(packs: Vec<BuiltPack>) -> Result<Vec<BuiltPack>, GitError> {
     let mut bundles = Vec::new();
@@ -143,10 +113,12 @@ impl View {
     }
 }
 
-struct Drafter<'a> {
+/// Makes a [`Draft`], plan by plan.
+pub(super) struct Drafter {
     view: View,
-    head_ref: &'a str,
+    head_ref: String,
     tips: Vec<Tip>,
+    verdicts: Vec<Verdict>,
     commits: Vec<Drafted>,
     packs: Vec<BuiltPack>,
     /// The tree of the default branch after the last commit to it, with the plan that made it.
@@ -155,8 +127,41 @@ struct Drafter<'a> {
     tells: bool,
 }
 
-impl Drafter<'_> {
-    fn add(&mut self, plan: &Arc<Plan>) -> Verdict {
+impl Drafter {
+    /// Begins on what `state` and `refs` say, with the objects of `history`.
+    pub(super) fn new(history: &Arc<History>, state: &GitRow, refs: Vec<RefRow>) -> Result<Self> {
+        Ok(Self {
+            view: View { history: Arc::clone(history), ahead: 0 },
+            head_ref: state.head_ref.clone(),
+            tips: refs.into_iter().map(Tip::stored).collect::<Result<_>>()?,
+            verdicts: Vec::new(),
+            commits: Vec::new(),
+            packs: Vec::new(),
+            head_tree: None,
+            tells: false,
+        })
+    }
+
+    /// Makes the commit of a plan on what the plans before it left. One that cannot be carried out is refused and leaves
+    /// nothing behind.
+    pub(super) fn add(&mut self, plan: &Arc<Plan>) {
+        let verdict = self.judge(plan);
+        self.verdicts.push(verdict);
+    }
+
+    /// The draft of all plans so far; an error is about no plan in particular.
+    pub(super) fn finish(mut self) -> Result<Draft> {
+        if self.commits.is_empty() {
+            return Ok(Draft { verdicts: self.verdicts, landing: None });
+        }
+        let facts = self.facts()?;
+        let Self { verdicts, tips, commits, packs, .. } = self;
+        let moves = tips.into_iter().filter(|tip| tip.is_moved).map(Tip::into_move).collect();
+        let packs = bundle(packs).map_err(broken)?;
+        Ok(Draft { verdicts, landing: Some(Landing { commits, moves, packs, facts }) })
+    }
+
+    fn judge(&mut self, plan: &Arc<Plan>) -> Verdict {
         let index = match self.tips.iter().position(|tip| tip.name == plan.target) {
             Some(index) => index,
             None => {

@@ -11,9 +11,9 @@ use steelyard_db::pack::PackKind;
 use steelyard_db::refs::{self, GitRow, RefRow};
 use steelyard_db::{DbError, Tx, lfs, repo};
 
-use super::commit::Committed;
-use super::draft::{Draft, Drafted, Landing, Outcome};
-use super::plan::Plan;
+use super::commit::{Committed, not_uploaded};
+use super::draft::{Draft, Drafted, Drafter, Landing, Outcome};
+use super::plan::{Plan, named_content};
 use super::queue::Waiting;
 use crate::fetch::blocking;
 use crate::history::{Change, History, Landed, LogEntry, Step};
@@ -77,7 +77,7 @@ impl Hub {
         }
         let (state, rows) = self.read_targets(repo_id, group).await?;
         let history = self.history(repo_id, &state).await?;
-        self.check_contents(group, history.gc_epoch()).await;
+        self.check_links(group, history.gc_epoch()).await?;
         let Draft { verdicts, landing } = match self.draft(group, &history, &state, rows).await {
             Ok(draft) => draft,
             Err(error) => return Ok(Attempt::Divided(error)),
@@ -125,29 +125,36 @@ impl Hub {
     }
 
     /// Looks again at the large files of plans that were checked in an earlier epoch, and refuses those whose links
-    /// ended meanwhile. The transaction asserts the epoch, so links cannot end unnoticed after this.
-    async fn check_contents(&self, group: &mut Vec<Waiting>, gc_epoch: i64) {
+    /// ended meanwhile. The transaction asserts the epoch, so links cannot end unnoticed after this. It only reads: the
+    /// group may hold the lock already.
+    async fn check_links(&self, group: &mut Vec<Waiting>, gc_epoch: i64) -> Result<()> {
         let is_old = |plan: &Plan| plan.lfs_epoch.is_some_and(|epoch| epoch != gc_epoch);
         if !group.iter().any(|waiting| is_old(&waiting.plan)) {
-            return;
+            return Ok(());
         }
-        let mut kept = Vec::with_capacity(group.len());
-        for waiting in group.drain(..) {
-            let mut refused = None;
-            if is_old(&waiting.plan) {
-                for (operation, _) in &waiting.plan.operations {
-                    refused = self.resolve_content(&waiting.plan.repo, operation).await.err();
-                    if refused.is_some() {
-                        break;
-                    }
+        let mut conn = self.db().read().await?;
+        let mut refused = Vec::with_capacity(group.len());
+        for Waiting { plan, .. } in group.iter() {
+            let contents = plan.operations.iter().filter(|_| is_old(plan));
+            let mut refusal = None;
+            for (operation, _) in contents {
+                let Some((_, sha256, _)) = named_content(operation) else { continue };
+                if lfs::find_link(&mut conn, plan.repo.id, sha256).await?.is_none() {
+                    refusal = Some(not_uploaded(&plan.repo, operation));
+                    break;
                 }
             }
-            match refused {
+            refused.push(refusal);
+        }
+        let mut kept = Vec::with_capacity(group.len());
+        for (waiting, refusal) in group.drain(..).zip(refused) {
+            match refusal {
                 Some(error) => waiting.settle(Err(error)),
                 None => kept.push(waiting),
             }
         }
         *group = kept;
+        Ok(())
     }
 
     async fn draft(
@@ -158,11 +165,22 @@ impl Hub {
         rows: Vec<RefRow>,
     ) -> Result<Draft> {
         let plans: Vec<Arc<Plan>> = group.iter().map(|waiting| Arc::clone(&waiting.plan)).collect();
+        let mut drafter = Drafter::new(history, state, rows)?;
         if plans.iter().map(|plan| plan.weight()).sum::<usize>() <= INLINE_BUILD_BYTES {
-            return Draft::make(history, state, rows, &plans);
+            for (index, plan) in plans.iter().enumerate() {
+                // A group holds this thread no longer at a time than one commit does.
+                if index > 0 {
+                    tokio::task::yield_now().await;
+                }
+                drafter.add(plan);
+            }
+            return drafter.finish();
         }
-        let (history, state) = (Arc::clone(history), state.clone());
-        blocking(move || Draft::make(&history, &state, rows, &plans)).await
+        let work = move || {
+            plans.iter().for_each(|plan| drafter.add(plan));
+            drafter.finish()
+        };
+        blocking(work).await
     }
 
     /// The transaction. The number of the pull request that it opened, if any; `None` when somebody else was faster.

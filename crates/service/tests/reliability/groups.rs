@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use steelyard_core::fault::{Moment, arm_crash};
@@ -20,7 +19,7 @@ use steelyard_testkit::TestRng;
 use tokio::task::JoinHandle;
 
 use crate::invariants;
-use crate::world::{MODEL, World, on_both_stores, path, put, request};
+use crate::world::{MODEL, World, on_both_stores, path, put, put_large, random, request};
 
 on_both_stores!(
     sixty_four_writers_make_one_line,
@@ -28,6 +27,7 @@ on_both_stores!(
     who_hangs_up_takes_nobody_along,
     branches_and_pull_requests_land_in_between,
     a_fault_of_ours_costs_no_later_commit,
+    a_large_file_deleted_for_good_is_not_named_by_who_waited,
     two_replicas_take_turns,
     every_call_of_a_group_may_fail,
 );
@@ -275,30 +275,63 @@ async fn branches_and_pull_requests_land_in_between(world: World) {
     invariants::check(&world.db, &world.blobs, 0).await;
 }
 
-/// Randomness that fails once in a way that nobody expects.
-struct Panicky {
-    rng: TestRng,
-    armed: AtomicBool,
+/// What randomness does when a commit asks for it, just before it writes its pack.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mood {
+    Fine,
+    /// Fails once in a way that nobody expects.
+    Panics,
+    /// Keeps whoever asks waiting.
+    Blocks,
 }
 
-impl Rng for Panicky {
+struct Moody {
+    rng: TestRng,
+    mood: Mutex<Mood>,
+    changed: Condvar,
+}
+
+impl Moody {
+    /// A replica of its own whose randomness is this.
+    async fn hub(world: &World) -> (Arc<Self>, Hub) {
+        let rng =
+            Self { rng: TestRng::seeded(3), mood: Mutex::new(Mood::Fine), changed: Condvar::new() };
+        let rng = Arc::new(rng);
+        let parts = HubParts {
+            db: world.db.clone(),
+            blobs: world.blobs.clone(),
+            git: GitBinary::discover(None),
+            clock: world.clock.clone(),
+            rng: rng.clone(),
+            settings: HubSettings { node: "moody".to_owned(), ..world.hub.settings().clone() },
+        };
+        let hub = Hub::open(parts).await.unwrap();
+        (rng, hub)
+    }
+
+    fn set(&self, mood: Mood) {
+        *self.mood.lock().unwrap() = mood;
+        self.changed.notify_all();
+    }
+}
+
+impl Rng for Moody {
     fn fill(&self, bytes: &mut [u8]) {
-        assert!(!self.armed.swap(false, SeqCst), "as a fault of ours would");
+        let mut mood = self.mood.lock().unwrap();
+        if *mood == Mood::Blocks {
+            // Other tasks go on meanwhile.
+            let wait = |mood| self.changed.wait_while(mood, |mood| *mood == Mood::Blocks);
+            mood = tokio::task::block_in_place(|| wait(mood)).unwrap();
+        }
+        let was = std::mem::replace(&mut *mood, Mood::Fine);
+        drop(mood);
+        assert!(was == Mood::Fine, "as a fault of ours would");
         self.rng.fill(bytes);
     }
 }
 
 async fn a_fault_of_ours_costs_no_later_commit(world: World) {
-    let rng = Arc::new(Panicky { rng: TestRng::seeded(3), armed: AtomicBool::new(false) });
-    let parts = HubParts {
-        db: world.db.clone(),
-        blobs: world.blobs.clone(),
-        git: GitBinary::discover(None),
-        clock: world.clock.clone(),
-        rng: rng.clone(),
-        settings: HubSettings { node: "panicky".to_owned(), ..world.hub.settings().clone() },
-    };
-    let hub = Hub::open(parts).await.unwrap();
+    let (rng, hub) = Moody::hub(&world).await;
     let repo = world.repo("fragile").await;
     let held = hold(&world, &repo).await;
     let first = start(&hub, &world.alice, &repo, "main", file("first.txt"));
@@ -306,7 +339,7 @@ async fn a_fault_of_ours_costs_no_later_commit(world: World) {
     let victims: Vec<_> =
         ["a.txt", "b.txt"].map(|name| start(&hub, &world.alice, &repo, "main", file(name))).into();
     settle().await;
-    rng.armed.store(true, SeqCst);
+    rng.set(Mood::Panics);
     drop(held);
     first.await.unwrap().unwrap();
     for victim in victims {
@@ -317,6 +350,37 @@ async fn a_fault_of_ours_costs_no_later_commit(world: World) {
         start(&hub, &world.alice, &repo, "main", file(name)).await.unwrap().unwrap();
     }
     assert_eq!(history(&world, &repo, "main").await.len(), 4);
+    invariants::check(&world.db, &world.blobs, 0).await;
+}
+
+async fn a_large_file_deleted_for_good_is_not_named_by_who_waited(world: World) {
+    let (rng, hub) = Moody::hub(&world).await;
+    let repo = world.repo("regretted").await;
+    let secret = world.upload(&repo, &random(5, 4000)).await.unwrap();
+    world.commit(&repo, vec![put_large("secret.bin", secret)]).await;
+    // The first one has the turn and does not come to its transaction; the others were checked and wait.
+    rng.set(Mood::Blocks);
+    let first = start(&hub, &world.alice, &repo, "main", file("first.txt"));
+    settle().await;
+    let again = request(vec![put_large("again.bin", secret)]);
+    let again = start(&hub, &world.alice, &repo, "main", again);
+    settle().await;
+    let neighbour = start(&hub, &world.alice, &repo, "main", file("neighbour.txt"));
+    settle().await;
+    let files = world.hub.list_lfs_files(&world.alice, MODEL, &repo, None, None).await.unwrap();
+    let ids: Vec<_> = files.items.iter().map(|link| link.public_id.clone()).collect();
+    let deleted = world.hub.purge_lfs_files(&world.alice, MODEL, &repo, &ids).await.unwrap();
+    assert_eq!(deleted, 1);
+    rng.set(Mood::Fine);
+    first.await.unwrap().unwrap();
+    neighbour.await.unwrap().unwrap();
+    let refused = again.await.unwrap().unwrap_err();
+    assert!(matches!(&refused, Error::Invalid(rule) if rule.to_string().contains("not uploaded")));
+    for (name, there) in
+        [("secret.bin", false), ("again.bin", false), ("first.txt", true), ("neighbour.txt", true)]
+    {
+        assert_eq!(world.file(&repo, "main", name).await.is_some(), there, "{name}");
+    }
     invariants::check(&world.db, &world.blobs, 0).await;
 }
 

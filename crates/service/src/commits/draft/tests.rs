@@ -51,7 +51,9 @@ impl Scene {
 
     fn draft(&self, plans: &[Plan]) -> Draft {
         let plans: Vec<_> = plans.iter().map(copy).map(Arc::new).collect();
-        Draft::make(&self.history, &self.state, self.refs.clone(), &plans).unwrap()
+        let mut drafter = Drafter::new(&self.history, &self.state, self.refs.clone()).unwrap();
+        plans.iter().for_each(|plan| drafter.add(plan));
+        drafter.finish().unwrap()
     }
 
     fn land(&mut self, landing: &Landing) {
