@@ -95,17 +95,18 @@ pub async fn find_repo_file(
     repo_id: i64,
     hash: &XetHash,
 ) -> Result<Option<RepoFile>, DbError> {
+    // CROSS JOIN keeps SQLite from beginning with the links, of which a repository may have a million.
     let sql = concat!(
         "SELECT ",
         file_columns!(),
         ", l.sha256 AS link_sha256, CAST(1 AS BIGINT) AS verified FROM xet_file f \
-         JOIN lfs_object o ON o.xet_file_id = f.id \
-         JOIN lfs_link l ON l.repo_id = $1 AND l.sha256 = o.sha256 AND l.claimed_file_id IS NULL WHERE f.hash = $2 \
+         CROSS JOIN lfs_object o CROSS JOIN lfs_link l WHERE f.hash = $2 AND o.xet_file_id = f.id \
+         AND l.repo_id = $1 AND l.sha256 = o.sha256 AND l.claimed_file_id IS NULL \
          UNION ALL SELECT ",
         file_columns!(),
         ", l.sha256 AS link_sha256, CAST(0 AS BIGINT) AS verified FROM xet_file f \
-         JOIN lfs_link l ON l.claimed_file_id = f.id AND l.repo_id = $1 AND l.quarantined_at IS NULL \
-         WHERE f.hash = $2 ORDER BY verified DESC LIMIT 1"
+         CROSS JOIN lfs_link l WHERE f.hash = $2 AND l.claimed_file_id = f.id AND l.repo_id = $1 \
+         AND l.quarantined_at IS NULL ORDER BY verified DESC LIMIT 1"
     );
     let Some(row) = conn.fetch_optional(sql, args![repo_id, *hash]).await? else { return Ok(None) };
     let verified = row.int("verified")? == 1;

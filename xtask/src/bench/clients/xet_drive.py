@@ -23,15 +23,13 @@ else:
 
 started = time.monotonic()
 if verb == "up":
-    with session.new_upload_commit(**where) as commit:
-        handles = [commit.start_upload_file(path, sha256=hf_xet.COMPUTE_SHA256) for path in rest]
+    commit = session.new_upload_commit(**where)
+    handles = [commit.start_upload_file(path, sha256=hf_xet.COMPUTE_SHA256) for path in rest]
+    report = commit.wait_to_finish()
     seconds = time.monotonic() - started
-    files, wire = [], 0
-    for handle in handles:
-        done = handle.result()
-        info = done.xet_info
-        files.append({"hash": info.hash, "size": info.file_size, "sha256": info.sha256})
-        wire += done.dedup_metrics.total_bytes_uploaded
+    infos = [handle.result().xet_info for handle in handles]
+    files = [{"hash": info.hash, "size": info.file_size, "sha256": info.sha256} for info in infos]
+    wire = report.dedup_metrics.total_bytes_uploaded
     print(json.dumps({"seconds": seconds, "files": files, "wire": wire}))
 else:
     file_hash, size, dest = rest

@@ -66,7 +66,11 @@ pub(super) fn wrk_with(url: &str, options: &[&str]) -> Result<Load> {
     if !output.status.success() || text.contains("Non-2xx") || text.contains("Socket errors") {
         bail!("wrk {url}: {text}");
     }
-    parse(&text).with_context(|| format!("wrk printed something else: {text}"))
+    let load = parse(&text).with_context(|| format!("wrk printed something else: {text}"))?;
+    if load.requests < 1.0 {
+        bail!("wrk {url}: not one request was answered");
+    }
+    Ok(load)
 }
 
 fn parse(text: &str) -> Option<Load> {

@@ -65,8 +65,6 @@ fn lua(hashes: &[String]) -> String {
     let list: Vec<String> = hashes.iter().map(|hash| format!("{hash:?}")).collect();
     format!(
         "local hashes = {{{}}}\nlocal n = 0\n\
-         function setup(thread) thread:set('id', n) n = n + 499 end\n\
-         function init() n = id end\n\
          request = function()\n n = n + 1\n\
          return wrk.format('GET', '/api/xet/v2/reconstructions/' .. hashes[n % #hashes + 1])\nend\n",
         list.join(",")
