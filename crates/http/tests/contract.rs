@@ -3,33 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up must fail loudly")]
 
 use axum::body::Body;
-use axum::http::{HeaderMap, Request, StatusCode};
+use axum::http::StatusCode;
 use serde_json::{Value, json};
 use steelyard_core::TokenRole;
-use steelyard_http::build_router;
-use steelyard_testkit::{Stores, TestHub};
-use tower::ServiceExt as _;
+use steelyard_testkit::{Answer, Stores, TestHub};
 
 struct Asker {
     test: TestHub,
     token: String,
-}
-
-struct Answer {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Vec<u8>,
-}
-
-impl Answer {
-    fn json(&self) -> Value {
-        serde_json::from_slice(&self.body)
-            .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&self.body)))
-    }
-
-    fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
-    }
 }
 
 impl Asker {
@@ -39,6 +20,7 @@ impl Asker {
         Self { test, token }
     }
 
+    /// Comes with alice's token unless `headers` has another one, or an empty one for none.
     async fn ask(
         &self,
         method: &str,
@@ -46,18 +28,15 @@ impl Asker {
         headers: &[(&str, &str)],
         body: impl Into<Body>,
     ) -> Answer {
-        let mut request = Request::builder().method(method).uri(path).header("host", "hub.test:80");
-        if !headers.iter().any(|(name, _)| *name == "authorization") {
-            request = request.header("authorization", format!("Bearer {}", self.token));
-        }
-        for (name, value) in headers.iter().filter(|(_, value)| !value.is_empty()) {
-            request = request.header(*name, *value);
-        }
-        let request = request.body(body.into()).unwrap();
-        let response = build_router(self.test.hub.clone()).oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
-        let body = axum::body::to_bytes(body, 64 << 20).await.unwrap().to_vec();
-        Answer { status: parts.status, headers: parts.headers, body }
+        let is_other = headers.iter().any(|(name, _)| *name == "authorization");
+        let token = Some(&*self.token).filter(|_| !is_other);
+        let headers: Vec<(&str, &str)> = headers
+            .iter()
+            .filter(|(_, value)| !value.is_empty())
+            .chain([&("host", "hub.test:80")])
+            .copied()
+            .collect();
+        self.test.call(method, path, token, &headers, body).await.unwrap()
     }
 
     async fn get(&self, path: &str) -> Answer {
@@ -137,7 +116,7 @@ on_stores! {
         assert_eq!(missing.header("x-repo-commit"), sha, "clients remember that this commit has no such file");
         let missing = hub.get("/alice/files/resolve/nope/a.txt").await;
         assert_eq!((missing.status, missing.header("x-error-code")), (StatusCode::NOT_FOUND, "RevisionNotFound"));
-        assert_eq!(hub.get("/alice/files/raw/main/a.txt").await.body, b"0123456789");
+        assert_eq!(hub.get("/alice/files/raw/main/a.txt").await.body, &b"0123456789"[..]);
     }
 
     async fn renamed_repositories_redirect_everywhere_and_relatively(hub) {

@@ -4,8 +4,9 @@ use serde_json::json;
 use steelyard_blob::Key;
 use steelyard_core::Visibility::Public;
 use steelyard_core::fault::Moment;
+use steelyard_testkit::Answer;
 
-use crate::world::{Answer, World, hex, pointer, sha256};
+use crate::world::{World, hex, pointer, sha256};
 
 const DATA: &[u8] = b"data";
 
