@@ -18,7 +18,9 @@ use steelyard_blob::BlobStore;
 use steelyard_core::TokenRole;
 use steelyard_core::fault::FaultPlan;
 use steelyard_db::Db;
+use steelyard_db::account::AccountRow;
 use steelyard_git::tool::GitBinary;
+use steelyard_service::access::UserActor;
 use steelyard_service::accounts::{AccountKind, CreateToken, CreateUser};
 use steelyard_service::{Actor, Hub, HubParts, HubSettings};
 use tempfile::TempDir;
@@ -225,15 +227,28 @@ impl TestHub {
 
     /// Creates a user, unless there is one of that name; what they are when they come with a write token.
     pub async fn actor(&self, name: &str) -> Result<Actor, Failure> {
-        let token = self.user(name, TokenRole::Write).await?;
-        Ok(self.hub.authenticate(&token, "test").await?)
+        let row = self
+            .ensure_user(&CreateUser { name: name.to_owned(), ..CreateUser::default() })
+            .await?;
+        Ok(Actor::User(UserActor {
+            id: row.id,
+            name: row.name,
+            is_admin: row.is_admin,
+            token_role: TokenRole::Write,
+            token_name: "test".to_owned(),
+        }))
+    }
+
+    async fn ensure_user(&self, wanted: &CreateUser) -> Result<AccountRow, Failure> {
+        let known = self.hub.list_accounts(AccountKind::User).await?;
+        match known.into_iter().find(|row| row.name == wanted.name) {
+            Some(row) => Ok(row),
+            None => Ok(self.hub.create_user(wanted).await?),
+        }
     }
 
     async fn user_with(&self, wanted: CreateUser, role: TokenRole) -> Result<String, Failure> {
-        let known = self.hub.list_accounts(AccountKind::User).await?;
-        if known.iter().all(|row| row.name != wanted.name) {
-            self.hub.create_user(&wanted).await?;
-        }
+        self.ensure_user(&wanted).await?;
         let (user, name) = (wanted.name, role.as_str().to_owned());
         let token = CreateToken { user, name, role, value: None };
         Ok(self.hub.create_token(&token).await?.expose().to_owned())

@@ -587,10 +587,14 @@ impl Wish for Compact {
     }
 }
 
+/// Half months until nothing is left of a deleted repository. Large files in xorbs take longest: a week until the
+/// repository is purged, a month for their file, and the xorb is condemned in one round and goes in the next.
+const ROUNDS_UNTIL_GONE: usize = 6;
+
 /// Removes a repository without a trace, so that the next round has no more to do than this one.
 async fn clear_away(world: &World, repo: &RepoId) {
     world.hub.delete_repo(&world.alice, MODEL, repo).await.unwrap();
-    for _ in 0..3 {
+    for _ in 0..ROUNDS_UNTIL_GONE {
         world.clock.advance(Duration::from_secs(15 * 24 * 3600));
         assert_eq!(world.hub.run_jobs_until_idle().await.unwrap().failed, 0);
     }
