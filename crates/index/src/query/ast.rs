@@ -45,6 +45,8 @@ pub enum Condition {
     Bits(Bounds),
     /// Created within the last so many milliseconds.
     NewerThan(i64),
+    /// Created on this day, counted from 1970-01-01 (UTC), or later.
+    CreatedSince(i32),
     /// Made, directly or through others, from any of these models.
     DescendsFrom(Vec<String>),
     /// About the licences of it and all its ancestors.
@@ -62,6 +64,8 @@ pub enum Condition {
     Gated(bool),
     /// Whether the card names a newer version.
     HasSuccessor(bool),
+    /// Any of these holds: alternatives of one field that no list of words can say (`quant:4bit,awq`).
+    Any(Vec<Condition>),
 }
 
 /// What the licences of a lineage must be like.
