@@ -7,6 +7,7 @@
 //! multiple of its own size.
 
 mod arxiv;
+pub mod counting;
 pub mod facts;
 pub mod front_matter;
 pub mod gguf;

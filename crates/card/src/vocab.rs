@@ -155,12 +155,12 @@ impl Row {
         self.0.get(column).copied().unwrap_or("")
     }
 
-    fn raw_option(&self, column: usize) -> Option<&'static str> {
+    pub(crate) fn raw_option(&self, column: usize) -> Option<&'static str> {
         Some(self.raw(column)).filter(|field| !field.is_empty())
     }
 
     /// The field without its quotes.
-    fn text(&self, column: usize) -> String {
+    pub(crate) fn text(&self, column: usize) -> String {
         let field = self.raw(column);
         match field.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
             Some(inner) => inner.replace("\"\"", "\""),
