@@ -12,6 +12,7 @@ pub mod facts;
 pub mod front_matter;
 pub mod gguf;
 pub mod gitattributes;
+pub mod license;
 pub mod safetensors;
 pub mod validate;
 mod values;
