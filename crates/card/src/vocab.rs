@@ -62,6 +62,28 @@ pub struct Architecture {
     pub auto_class: &'static str,
 }
 
+/// One framework that runs benchmarks, as `eval.yaml` may name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EvaluationFramework {
+    /// The id.
+    pub id: &'static str,
+    /// Where it comes from.
+    pub url: &'static str,
+}
+
+/// One app that runs models on one's own machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LocalApp {
+    /// The id, as `apps=` takes it.
+    pub id: &'static str,
+    /// The name shown to people.
+    pub label: &'static str,
+    /// Its documentation.
+    pub docs: &'static str,
+    /// The task it is mainly used for.
+    pub main_task: &'static str,
+}
+
 static LICENSES: LazyLock<Vec<License>> = LazyLock::new(|| {
     rows(include_str!("../data/licenses.csv"))
         .map(|row| License { id: row.raw(0), name: row.text(1), text_url: row.raw_option(2) })
@@ -106,6 +128,33 @@ static ARCHITECTURES: LazyLock<HashMap<&'static str, Architecture>> = LazyLock::
         .collect()
 });
 
+static TASK_SYNONYMS: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(|| {
+    let rows = rows(include_str!("../data/task_synonyms.csv"));
+    rows.map(|row| (row.raw(0), row.raw(1))).collect()
+});
+
+static DIFFUSERS_TASKS: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(|| {
+    let rows = rows(include_str!("../data/diffusers_pipelines.csv"));
+    rows.map(|row| (row.raw(0), row.raw(1))).collect()
+});
+
+static EVALUATION_FRAMEWORKS: LazyLock<Vec<EvaluationFramework>> = LazyLock::new(|| {
+    rows(include_str!("../data/evaluation_frameworks.csv"))
+        .map(|row| EvaluationFramework { id: row.raw(0), url: row.raw(1) })
+        .collect()
+});
+
+static LOCAL_APPS: LazyLock<Vec<LocalApp>> = LazyLock::new(|| {
+    rows(include_str!("../data/local_apps.csv"))
+        .map(|row| LocalApp {
+            id: row.raw(0),
+            label: row.raw(1),
+            docs: row.raw(2),
+            main_task: row.raw(3),
+        })
+        .collect()
+});
+
 /// All licences, the common ones first.
 pub fn licenses() -> &'static [License] {
     &LICENSES
@@ -144,6 +193,27 @@ pub fn find_language(code: &str) -> Option<&'static Language> {
 /// Finds what a model class of the transformers library is for.
 pub fn find_architecture(class: &str) -> Option<Architecture> {
     ARCHITECTURES.get(class).copied()
+}
+
+/// The task that a free tag means by another name; capitals do not matter.
+pub fn find_task_synonym(tag: &str) -> Option<&'static str> {
+    let found = TASK_SYNONYMS.get(tag);
+    found.or_else(|| TASK_SYNONYMS.get(tag.to_lowercase().as_str())).copied()
+}
+
+/// What a pipeline class of diffusers is for.
+pub fn find_diffusers_task(class: &str) -> Option<&'static str> {
+    DIFFUSERS_TASKS.get(class).copied()
+}
+
+/// The frameworks that `eval.yaml` may name.
+pub fn evaluation_frameworks() -> &'static [EvaluationFramework] {
+    &EVALUATION_FRAMEWORKS
+}
+
+/// The apps that run models on one's own machine.
+pub fn local_apps() -> &'static [LocalApp] {
+    &LOCAL_APPS
 }
 
 /// One line of a data file, split into its fields as they stand, quotes included.
@@ -207,6 +277,13 @@ mod tests {
         for tag in pipeline_tags() {
             assert!(!tag.modality.is_empty(), "{tag:?}");
         }
+        assert_eq!((evaluation_frameworks().len(), local_apps().len()), (30, 25));
+        for task in TASK_SYNONYMS.values().chain(DIFFUSERS_TASKS.values()) {
+            assert!(find_pipeline_tag(task).is_some(), "{task}");
+        }
+        for synonym in TASK_SYNONYMS.keys() {
+            assert!(find_pipeline_tag(synonym).is_none(), "{synonym} is a task");
+        }
     }
 
     #[test]
@@ -228,6 +305,7 @@ mod tests {
         assert!(find_language("code").is_some());
         assert!(find_language("english").is_none());
         assert_eq!(find_pipeline_tag("fill-mask").unwrap().modality, "nlp");
+        assert_eq!(find_task_synonym("Text-Gen"), Some("text-generation"));
         assert_eq!(find_library("sklearn").unwrap().label, "Scikit-learn");
         assert_eq!(find_architecture("BertModel").unwrap().auto_class, "AutoModel");
     }
