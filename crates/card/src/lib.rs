@@ -13,6 +13,7 @@ pub mod front_matter;
 pub mod gguf;
 pub mod gitattributes;
 pub mod license;
+pub mod patch;
 pub mod safetensors;
 pub mod validate;
 mod values;
