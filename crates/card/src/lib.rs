@@ -8,6 +8,7 @@
 
 mod arxiv;
 pub mod counting;
+pub mod eval;
 pub mod facts;
 pub mod front_matter;
 pub mod gguf;

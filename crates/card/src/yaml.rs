@@ -39,6 +39,8 @@ impl From<ScanError> for YamlError {
 pub(crate) struct Document {
     pub(crate) value: Value,
     pub(crate) key_lines: HashMap<String, usize>,
+    /// Where the items stand, when the outermost is a list.
+    pub(crate) item_lines: Vec<usize>,
 }
 
 /// Parses one document; an empty one is null.
@@ -53,7 +55,11 @@ pub(crate) fn parse(text: &str) -> Result<Document, YamlError> {
         let (event, span) = event?;
         builder.take(event, span)?;
     }
-    Ok(Document { value: builder.root.unwrap_or(Value::Null), key_lines: builder.key_lines })
+    Ok(Document {
+        value: builder.root.unwrap_or(Value::Null),
+        key_lines: builder.key_lines,
+        item_lines: builder.item_lines,
+    })
 }
 
 /// A finished node, with what it costs to copy.
@@ -90,11 +96,13 @@ struct Builder {
     documents: usize,
     cost: usize,
     key_lines: HashMap<String, usize>,
+    item_lines: Vec<usize>,
 }
 
 impl Builder {
     fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), YamlError> {
         let line = span.start.line();
+        self.note_item(&event, line);
         match event {
             Event::DocumentStart(..) => {
                 self.documents += 1;
@@ -131,6 +139,19 @@ impl Builder {
             _ => {}
         }
         Ok(())
+    }
+
+    fn note_item(&mut self, event: &Event<'_>, line: usize) {
+        let begins = matches!(
+            event,
+            Event::Scalar(..)
+                | Event::Alias(_)
+                | Event::SequenceStart(..)
+                | Event::MappingStart(..)
+        );
+        if begins && matches!(self.frames.as_slice(), [Frame { items: Items::List(_), .. }]) {
+            self.item_lines.push(line);
+        }
     }
 
     fn awaits_key(&self) -> bool {

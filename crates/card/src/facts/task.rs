@@ -22,14 +22,13 @@ pub(super) fn infer(
         return Some((task, why));
     }
     let tags = words(data, "tags");
-    let (task, why) = of_library(facts)
+    of_library(facts)
         .or_else(|| of_class(facts, configs))
         .or_else(|| of_adapter(configs))
         .or_else(|| of_diffusers(configs))
         .or_else(|| of_tag(&tags))
         .or_else(|| of_synonym(&tags))
-        .or_else(|| of_gguf(gguf))?;
-    Some((task.to_owned(), why))
+        .or_else(|| of_gguf(gguf))
 }
 
 type Found = Option<(String, String)>;

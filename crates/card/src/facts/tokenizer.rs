@@ -72,7 +72,7 @@ pub(super) fn read(
     if let Some(file) = evidence.chat_template {
         facts.chat_template = Some(file.to_owned());
     }
-    facts.takes_tools |= jinja.is_some_and(|text| mentions_tools(text));
+    facts.takes_tools |= jinja.is_some_and(mentions_tools);
     (facts != TokenizerFacts::default()).then_some(facts)
 }
 
