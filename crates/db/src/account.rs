@@ -22,6 +22,11 @@ impl AccountKind {
             Self::Org => "org",
         }
     }
+
+    /// Reads a stored word.
+    pub(crate) fn of(word: &str) -> Self {
+        if word == "org" { Self::Org } else { Self::User }
+    }
 }
 
 /// A user or an organisation.
