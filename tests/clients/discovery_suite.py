@@ -31,11 +31,12 @@ def main():
                 check()
                 print(f"ok   {time.monotonic() - start:6.1f} s  {name}", flush=True)
             except Exception:
-                traceback.print_exc()
+                traceback.print_exc(limit=-4, chain=False)
                 print(f"FAIL {time.monotonic() - start:6.1f} s  {name}", flush=True)
                 failed.append(name)
                 if part == "catalogue":
-                    break
+                    sys.exit("without its catalogue nothing can be found")
+                catalogue.tidy()
     if failed:
         sys.exit(f"failed: {failed}")
 

@@ -13,6 +13,8 @@ from .repo import card
 from .scene import ALICE, API, ENDPOINT, TOKENS, alive, ask, get, ids, refused
 from .weights import with_header
 
+# This hub's own routes that describe a model.
+OWN = ["card-report", "lineage", "snippets"]
 # The longest that anything in here may take, in seconds.
 LONG = 10
 
@@ -41,9 +43,9 @@ def bounded(answer, what):
 
 def described(repo, what):
     """Whatever was taken, the repository is described and listed."""
-    for path in [f"/api/models/{repo}", f"/api/models?search={repo}&full=true&cardData=true&config=true",
-                 f"/api/models?search={repo}&expand=safetensors&expand=gguf&expand=evalResults", f"/api/models/{repo}/card-report",
-                 f"/api/models/{repo}/lineage", f"/api/models/{repo}/snippets"]:
+    listed = f"/api/models?search={repo}&"
+    for path in [f"/api/models/{repo}", f"{listed}full=true&cardData=true&config=true",
+                 f"{listed}expand=safetensors&expand=gguf&expand=evalResults", *(f"/api/models/{repo}/{route}" for route in OWN)]:
         answer = bounded(ask(path), f"{what}: {path}")
         assert answer.status == 200, f"{what}: {path}: {answer.status} {answer.text()[:300]}"
         answer.json()
