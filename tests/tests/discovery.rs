@@ -7,7 +7,7 @@ use steelyard_testkit::{HfVersion, tools};
 use steelyard_tests::{Client, Http, Hub, Stores, copy_model};
 
 /// What a change may take to be seen through another server, in seconds.
-const LAG_SECS: &str = "2";
+const LAG_SECS: &str = "0";
 
 /// alice owns the catalogue and writes in acme, carol reads in acme, bob is a stranger to it.
 struct Scene {

@@ -44,6 +44,7 @@ RIGHT_AND_WRONG = [
     classifier("tiny-mnli", 0.912),
     classifier("weak-mnli", 0.88),
     classifier("exact-mnli", 0.9),
+    classifier("percent-mnli", 55.1),
     classifier("german-mnli", language="de"),
     classifier("accurate-mnli", metric="accuracy"),
     classifier("sst2-only", config="sst2"),

@@ -1,6 +1,7 @@
 """A repository of the catalogue: its files, and what the Hub would tell of it."""
 
 import json
+import re
 from dataclasses import dataclass, field
 
 from huggingface_hub import CommitOperationAdd
@@ -34,6 +35,13 @@ class Repo:
     @property
     def id(self):
         return f"{self.owner}/{self.name}"
+
+    @property
+    def license(self):
+        """The licence that stands in its card."""
+        readme = self.files.get("README.md", "")
+        found = re.search(r"^license: (\S+)$", readme if isinstance(readme, str) else readme.decode(), re.MULTILINE)
+        return found and found[1]
 
     def publish(self, api=API):
         """Creates it and commits its files, through the client."""
