@@ -1,6 +1,6 @@
 //! The controlled vocabularies of cards, compiled in from `data/*.csv` and parsed once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 /// One licence a card may name.
@@ -83,6 +83,40 @@ pub struct LocalApp {
     /// The task it is mainly used for.
     pub main_task: &'static str,
 }
+
+/// One key of the metadata of cards.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FrontMatterKey {
+    /// The key.
+    pub key: &'static str,
+    /// The kinds of repositories whose cards have it, as words (`model`, `dataset`, `space`).
+    pub kinds: Vec<&'static str>,
+    /// The shape of its value: `string`, `scalar`, `words` (one or a list), `list`, `bool`, `int`, `enum`, `object`,
+    /// two of these with `or` between, or `any`.
+    pub shape: &'static str,
+    /// The values it may have: words with `|` between, a range, or the name of a vocabulary; empty when free.
+    pub values: &'static str,
+    /// What it is good for.
+    pub effect: String,
+    /// Whether it has rules of its own beside the table.
+    pub(crate) has_own_rules: bool,
+}
+
+static FRONT_MATTER_KEYS: LazyLock<Vec<FrontMatterKey>> = LazyLock::new(|| {
+    rows(include_str!("../data/front_matter_keys.csv"))
+        .map(|row| FrontMatterKey {
+            key: row.raw(0),
+            kinds: row.raw(1).split('|').collect(),
+            shape: row.raw(2),
+            values: row.raw(3),
+            effect: row.text(5),
+            has_own_rules: row.raw(4) == "own",
+        })
+        .collect()
+});
+
+static TASK_IDS: LazyLock<HashSet<&'static str>> =
+    LazyLock::new(|| rows(include_str!("../data/task_ids.csv")).map(|row| row.raw(1)).collect());
 
 static LICENSES: LazyLock<Vec<License>> = LazyLock::new(|| {
     rows(include_str!("../data/licenses.csv"))
@@ -190,6 +224,16 @@ pub fn find_language(code: &str) -> Option<&'static Language> {
     LANGUAGES.get(code)
 }
 
+/// Finds a language by its English or its own name; of several codes for one language the shortest.
+pub fn find_language_by_name(name: &str) -> Option<&'static Language> {
+    let lower = name.trim().to_lowercase();
+    let named = |language: &&Language| {
+        let native = language.native.as_deref().is_some_and(|name| name.to_lowercase() == lower);
+        native || language.name.to_lowercase() == lower
+    };
+    LANGUAGES.values().filter(named).min_by_key(|language| (language.code.len(), language.code))
+}
+
 /// Finds what a model class of the transformers library is for.
 pub fn find_architecture(class: &str) -> Option<Architecture> {
     ARCHITECTURES.get(class).copied()
@@ -214,6 +258,16 @@ pub fn evaluation_frameworks() -> &'static [EvaluationFramework] {
 /// The apps that run models on one's own machine.
 pub fn local_apps() -> &'static [LocalApp] {
     &LOCAL_APPS
+}
+
+/// All keys of the metadata of cards.
+pub fn front_matter_keys() -> &'static [FrontMatterKey] {
+    &FRONT_MATTER_KEYS
+}
+
+/// Whether this is a sub-task of datasets.
+pub fn is_task_id(id: &str) -> bool {
+    TASK_IDS.contains(id)
 }
 
 /// One line of a data file, split into its fields as they stand, quotes included.
@@ -278,6 +332,7 @@ mod tests {
             assert!(!tag.modality.is_empty(), "{tag:?}");
         }
         assert_eq!((evaluation_frameworks().len(), local_apps().len()), (30, 25));
+        assert_eq!((front_matter_keys().len(), TASK_IDS.len()), (72, 74));
         for task in TASK_SYNONYMS.values().chain(DIFFUSERS_TASKS.values()) {
             assert!(find_pipeline_tag(task).is_some(), "{task}");
         }

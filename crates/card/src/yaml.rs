@@ -8,6 +8,10 @@ use std::collections::HashMap;
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
 use serde_json::{Map, Number, Value};
 
+mod locate;
+
+pub(crate) use locate::locate;
+
 /// Deepest nesting of lists and mappings.
 const DEPTH_MAX: usize = 64;
 /// What one node costs beside the bytes of its text.
@@ -45,12 +49,8 @@ pub(crate) struct Document {
 
 /// Parses one document; an empty one is null.
 pub(crate) fn parse(text: &str) -> Result<Document, YamlError> {
-    let mut options = granit_parser::Options::default();
-    options.flow_nesting_limit = DEPTH_MAX;
-    options.block_nesting_limit = DEPTH_MAX;
-    options.emit_comments = false;
     let mut builder = Builder::default();
-    let mut parser = Parser::new_from_str_with_options(text, options);
+    let mut parser = Parser::new_from_str_with_options(text, options());
     while let Some(event) = parser.next_event() {
         let (event, span) = event?;
         builder.take(event, span)?;
@@ -60,6 +60,14 @@ pub(crate) fn parse(text: &str) -> Result<Document, YamlError> {
         key_lines: builder.key_lines,
         item_lines: builder.item_lines,
     })
+}
+
+fn options() -> granit_parser::Options {
+    let mut options = granit_parser::Options::default();
+    options.flow_nesting_limit = DEPTH_MAX;
+    options.block_nesting_limit = DEPTH_MAX;
+    options.emit_comments = false;
+    options
 }
 
 /// A finished node, with what it costs to copy.
