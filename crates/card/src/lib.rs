@@ -15,6 +15,7 @@ pub mod gguf;
 pub mod gitattributes;
 pub mod license;
 pub mod patch;
+pub mod report;
 pub mod safetensors;
 pub mod validate;
 mod values;
