@@ -110,7 +110,7 @@ mod tests {
 
     use super::*;
 
-    fn of(config: Value) -> Option<(String, Option<u8>)> {
+    fn of(config: &Value) -> Option<(String, Option<u8>)> {
         let found = read(config.as_object(), false)?;
         Some((found.method, found.bits))
     }
@@ -154,15 +154,15 @@ mod tests {
             (json!({"bits": -3}), "unknown", None),
         ];
         for (config, method, bits) in cases {
-            let found = of(json!({"quantization_config": config}));
+            let found = of(&json!({"quantization_config": config}));
             assert_eq!(found, Some((method.to_owned(), bits)), "{config}");
         }
         let mlx = json!({"quantization": {"group_size": 64, "bits": 4}});
-        assert_eq!(of(mlx), Some(("mlx".to_owned(), Some(4))));
+        assert_eq!(of(&mlx), Some(("mlx".to_owned(), Some(4))));
         for none in
             [json!({}), json!({"quantization_config": {}}), json!({"quantization_config": null})]
         {
-            assert_eq!(of(none.clone()), None, "{none}");
+            assert_eq!(of(&none), None, "{none}");
         }
         assert_eq!(read(None, true).map(|found| found.method).as_deref(), Some("gptq"));
     }

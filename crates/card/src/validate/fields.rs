@@ -101,7 +101,7 @@ fn configs(checker: &mut Checker<'_>) {
     };
     for (at, item) in items.iter().enumerate() {
         let path = format!("configs[{at}]");
-        if !item.get("config_name").is_some_and(|name| values::word(name).is_some()) {
+        if item.get("config_name").and_then(values::word).is_none() {
             checker.warn(&path, format!("\"{path}.config_name\" is required"));
         }
     }

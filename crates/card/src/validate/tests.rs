@@ -203,94 +203,50 @@ fn what_lies_deep_has_its_own_line() {
 }
 
 #[test]
-fn every_key_of_the_table() {
+fn keys_by_the_table() {
     use RepoKind::{Dataset, Model, Space};
+    let (m, d, s) = (Model, Dataset, Space);
     check_table(&[
+        (m, "co2_eq_emissions: 7.5\nwidget: [{text: x}]\ninference: false\ngated: auto", &[], &[]),
+        (m, "co2_eq_emissions: {emissions: 7}\ninstance_prompt:\ngated: false", &[], &[]),
+        (m, "co2_eq_emissions: much", &[], &["\"co2_eq_emissions\" should be a number or an"]),
+        (m, "widget: {text: x}", &[], &["\"widget\" should be an array"]),
+        (m, "inference: maybe", &[], &["\"inference\" should be a boolean or an object"]),
+        (m, "gated: sometimes", &[], &["\"gated\" should be one of [false, auto, manual, true]"]),
+        (m, "quantized_by: [a]", &[], &["\"quantized_by\" should be a string"]),
+        (d, "annotations_creators: [found, men]", &[], &["\"annotations_creators[1]\" with value"]),
+        (d, "viewer: no", &[], &["\"viewer\" should be a boolean"]),
+        (d, "dataset_info: [{}]\npaperswithcode_id: x", &[], &[]),
+        (s, "sdk: docker\nheader: giant", &[], &["\"header\" should be one of [mini, default]"]),
         (
-            Model,
-            "co2_eq_emissions: 7.5\nwidget: [{text: x}]\ninference: false\ngated: auto",
+            s,
+            "sdk: docker\nfullWidth: 1\nsdk_version: 4.44",
             &[],
-            &[],
+            &["\"fullWidth\" should be a bool"],
         ),
-        (Model, "co2_eq_emissions: {emissions: 7}\ninstance_prompt:\ngated: false", &[], &[]),
-        (
-            Model,
-            "co2_eq_emissions: much",
-            &[],
-            &["\"co2_eq_emissions\" should be a number or an object"],
-        ),
-        (Model, "widget: {text: x}", &[], &["\"widget\" should be an array"]),
-        (Model, "inference: maybe", &[], &["\"inference\" should be a boolean or an object"]),
-        (
-            Model,
-            "gated: sometimes",
-            &[],
-            &["\"gated\" should be one of [false, auto, manual, true]"],
-        ),
-        (Model, "quantized_by: [a]", &[], &["\"quantized_by\" should be a string"]),
-        (
-            Dataset,
-            "annotations_creators: [found, martians]",
-            &[],
-            &["\"annotations_creators[1]\" with value \"martians\""],
-        ),
-        (Dataset, "viewer: no", &[], &["\"viewer\" should be a boolean"]),
-        (
-            Dataset,
-            "task_ids: [sentiment-classification, guessing]",
-            &[],
-            &["The task_ids \"guessing\""],
-        ),
-        (
-            Dataset,
-            "configs: [{config_name: a}, {data_files: x}]",
-            &[],
-            &["\"configs[1].config_name\" is required"],
-        ),
-        (Dataset, "dataset_info: [{}]\npaperswithcode_id: x", &[], &[]),
-        (
-            Space,
-            "sdk: docker\nheader: giant",
-            &[],
-            &["\"header\" should be one of [mini, default]"],
-        ),
-        (
-            Space,
-            "sdk: docker\nhf_oauth_expiration_minutes: 50000",
-            &[],
-            &["\"hf_oauth_expiration_minutes\" should be a whole number from 1 to 43200"],
-        ),
-        (
-            Space,
-            "sdk: docker\nhf_oauth_scopes: [email, everything]",
-            &[],
-            &["\"hf_oauth_scopes[1]\" with value \"everything\""],
-        ),
-        (
-            Space,
-            "sdk: docker\nfullWidth: 1\nstartup_duration_timeout: 1h",
-            &[],
-            &["\"fullWidth\" should be a boolean"],
-        ),
-        (
-            Space,
-            "sdk: docker\ncustom_headers: [x]",
-            &[],
-            &["\"custom_headers\" should be an object"],
-        ),
+        (s, "sdk: docker\ncustom_headers: [x]", &[], &["\"custom_headers\" should be an object"]),
+    ]);
+    let minutes = "\"hf_oauth_expiration_minutes\" should be a whole number from 1 to 43200";
+    let scopes = "\"hf_oauth_scopes[1]\" with value \"all\" should be one of [openid, ";
+    check_table(&[
+        (s, "sdk: docker\nhf_oauth_expiration_minutes: 50000", &[], &[minutes]),
+        (s, "sdk: docker\nhf_oauth_expiration_minutes: 480", &[], &[]),
+        (s, "sdk: docker\nhf_oauth_scopes: [email, all]", &[], &[scopes]),
+    ]);
+}
+
+#[test]
+fn lists_of_datasets_and_misspelt_keys() {
+    use RepoKind::{Dataset, Model};
+    let (guess, config) = ("The task_ids \"guess\"", "\"configs[1].config_name\" is required");
+    let index = "\"model_index\" is not a key of cards; \"model-index\" is";
+    check_table(&[
+        (Dataset, "task_ids: [sentiment-classification, guess]", &[], &[guess]),
+        (Dataset, "configs: [{config_name: a}, {data_files: x}]", &[], &[config]),
         (Model, "licence: mit", &[], &["\"licence\" is not a key of cards; \"license\" is"]),
-        (
-            Model,
-            "Pipeline-Tag: x\nbase_models: [a/b]",
-            &[],
-            &["\"Pipeline-Tag\" is not a key", "\"base_models\" is not a key"],
-        ),
-        (
-            Model,
-            "model_index: []",
-            &[],
-            &["\"model_index\" is not a key of cards; \"model-index\" is"],
-        ),
+        (Model, "Pipeline-Tag: x\nbase_models: a/b", &[], &["\"Pipeline-Tag\"", "\"base_models\""]),
+        (Model, "model_index: []", &[], &[index]),
+        (Dataset, "base_models: a/b\nbranches: x", &[], &[]),
     ]);
 }
 
