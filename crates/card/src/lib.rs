@@ -25,4 +25,4 @@ mod yaml;
 pub use facts::{CardInput, Facts, derive};
 pub use front_matter::{Card, FrontMatterError};
 pub use gitattributes::default_gitattributes;
-pub use validate::{Issue, Report, validate};
+pub use validate::{Issue, Report, validate, validate_bytes, validate_repo};
