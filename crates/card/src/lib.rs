@@ -17,6 +17,7 @@ pub mod license;
 pub mod patch;
 pub mod report;
 pub mod safetensors;
+pub mod snippets;
 pub mod validate;
 mod values;
 pub mod vocab;
