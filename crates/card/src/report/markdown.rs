@@ -23,6 +23,16 @@ const PLACEHOLDERS: [&str; 12] = [
 /// The same as words of their own, in capital letters.
 const PLACEHOLDER_WORDS: [&str; 4] = ["TODO", "TBD", "FIXME", "XXX"];
 
+/// Whole sentences of the usual templates, in small letters: they are no mistake to leave, and say nothing.
+const TEMPLATE_SENTENCES: [&str; 6] = [
+    "use the code below to get started with the model",
+    "carbon emissions can be estimated using the",
+    "aims to be a base template for new",
+    "this model card has been automatically generated",
+    "this model card has been generated automatically",
+    "users (both direct and downstream) should be made aware of the risks, biases and",
+];
+
 /// A heading.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Heading {
@@ -44,7 +54,7 @@ pub(super) enum LineKind {
     /// The line that opens or closes code.
     Fence,
     Heading,
-    /// Inside a comment, or blank.
+    /// Inside a comment, a template's own sentence, or blank.
     Nothing,
     Placeholder,
 }
@@ -130,7 +140,13 @@ impl<'a> Document<'a> {
             }
             return LineKind::Heading;
         }
-        if is_placeholder(visible) { LineKind::Placeholder } else { LineKind::Text }
+        match visible.to_lowercase() {
+            lower if is_placeholder(visible, &lower) => LineKind::Placeholder,
+            lower if TEMPLATE_SENTENCES.iter().any(|known| lower.contains(known)) => {
+                LineKind::Nothing
+            }
+            _ => LineKind::Text,
+        }
     }
 
     /// The lines under a heading, those of its own sections included.
@@ -256,8 +272,7 @@ fn plain_words(text: &str) -> String {
 }
 
 /// Whether a template wrote the line and nobody changed it.
-fn is_placeholder(text: &str) -> bool {
-    let lower = text.to_lowercase();
+fn is_placeholder(text: &str, lower: &str) -> bool {
     PLACEHOLDERS.iter().any(|mark| lower.contains(mark))
         || (text.contains("{{") && text.contains("}}"))
         || text.split(|c: char| !c.is_alphanumeric()).any(|word| PLACEHOLDER_WORDS.contains(&word))
@@ -305,12 +320,12 @@ mod tests {
         for text in
             ["[More Information Needed]", "TODO: x", "{{ model_id }}", "Lorem ipsum dolor", "(TBD)"]
         {
-            assert!(is_placeholder(text), "{text}");
+            assert!(is_placeholder(text, &text.to_lowercase()), "{text}");
         }
         for text in
             ["todo lists are what it writes", "XXXL shirts", "the {{ template", "informative"]
         {
-            assert!(!is_placeholder(text), "{text}");
+            assert!(!is_placeholder(text, &text.to_lowercase()), "{text}");
         }
     }
 }

@@ -30,8 +30,7 @@ const HIDDEN_DATA: [&str; 9] = [
 ];
 
 /// Sentences about limitations that fit any model, in small letters.
-const GENERIC_LIMITS: [&str; 6] = [
-    "users (both direct and downstream) should be made aware",
+const GENERIC_LIMITS: [&str; 5] = [
     "may produce biased",
     "may contain biases",
     "use at your own risk",
