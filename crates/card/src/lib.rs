@@ -2,7 +2,9 @@
 //!
 //! Everything here is pure computation over text and bytes the caller read: front matter is split and parsed
 //! ([`front_matter`]), checked ([`mod@validate`]), and turned into the tags and fields by which the hub lists and
-//! filters repositories ([`mod@facts`]). [`safetensors`] and [`gguf`] read the headers of weight files. The crate
+//! filters repositories ([`mod@facts`]). [`safetensors`] and [`gguf`] read the headers of weight files. From the facts
+//! follow the licences of a lineage compared ([`license`]), a report on the card with its fixes ([`mod@report`],
+//! [`patch`]), code to begin with ([`mod@snippets`]), and which requests count as downloads ([`counting`]). The crate
 //! knows nothing of storage, users or HTTP, and every parser is bounded: hostile input costs at most a small
 //! multiple of its own size.
 
