@@ -29,7 +29,7 @@ mod weights;
 
 pub use benchmark::{Benchmark, BenchmarkTask};
 pub use code::app_text;
-pub use dataset::{DatasetConfig, DatasetFacts, DatasetFeature, DatasetSplit};
+pub use dataset::{DatasetConfig, DatasetFacts, DatasetFeature, DatasetSplit, size_categories};
 pub use gguf_quants::{GgufQuant, quant_bits, quant_label, quant_of_file_type};
 pub use quantization::Quantization;
 pub use relation::BaseRelation;

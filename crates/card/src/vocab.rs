@@ -265,6 +265,11 @@ pub fn front_matter_keys() -> &'static [FrontMatterKey] {
     &FRONT_MATTER_KEYS
 }
 
+/// The sub-tasks of datasets: ids and names.
+pub fn task_ids() -> impl Iterator<Item = (&'static str, String)> {
+    rows(include_str!("../data/task_ids.csv")).map(|row| (row.raw(1), row.text(2)))
+}
+
 /// Whether this is a sub-task of datasets.
 pub fn is_task_id(id: &str) -> bool {
     TASK_IDS.contains(id)

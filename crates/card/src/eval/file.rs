@@ -1,7 +1,7 @@
 //! `.eval_results/*.yaml`: the newer form, one list of results for each file.
 
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::hints::Hints;
 use super::{
@@ -144,9 +144,8 @@ fn read_entry(entry: &Value, path: &str, owner: Option<&str>) -> Result<EvalResu
         return Err("\"source.url\" is required beside \"name\", \"user\" and \"org\"".to_owned());
     }
     let notes = text(entry, "notes", NOTES_BYTES_MAX);
-    let empty = Map::new();
     let hints = Hints {
-        args: vec![entry.get("args").and_then(Value::as_object).unwrap_or(&empty)],
+        args: entry.get("args").and_then(Value::as_object),
         texts: notes.as_deref().into_iter().collect(),
         sources: [&source.name, &source.url]
             .into_iter()

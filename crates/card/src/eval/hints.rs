@@ -63,8 +63,8 @@ static HARNESSES: LazyLock<Vec<(&'static str, &'static str)>> = LazyLock::new(||
 /// What a report tells besides its numbers.
 #[derive(Debug, Default)]
 pub(super) struct Hints<'a> {
-    /// The arguments of the dataset and of the metric.
-    pub(super) args: Vec<&'a Map<String, Value>>,
+    /// The arguments of the evaluation.
+    pub(super) args: Option<&'a Map<String, Value>>,
     /// Texts for people: notes and names.
     pub(super) texts: Vec<&'a str>,
     /// Texts that may name the harness only: the source and its address.
@@ -73,7 +73,7 @@ pub(super) struct Hints<'a> {
 
 impl Hints<'_> {
     fn arg(&self, keys: &[&str]) -> Option<&Value> {
-        self.args.iter().find_map(|args| keys.iter().find_map(|key| args.get(*key)))
+        keys.iter().find_map(|key| self.args?.get(*key))
     }
 
     /// How many examples were shown.

@@ -93,6 +93,22 @@ fn a_card_of_a_classifier() {
 }
 
 #[test]
+fn a_metric_knows_better_than_its_dataset() {
+    let found = of_card(
+        "model-index:\n- name: x\n  results:\n  - dataset: {type: d, name: D (5-shot), args: {num_few_shot: 3}}\n    metrics:\n    - {type: a, value: 1}\n    - {type: a, value: 2, args: {num_few_shot: 8, harness: lm_eval}}\n    - {type: a, value: 3, notes: 'zero-shot, HELM v1.2'}",
+    );
+    let keys: Vec<String> = found.results.iter().map(|result| result.key().to_string()).collect();
+    assert_eq!(
+        keys,
+        [
+            "a on d, 3-shot",
+            "a on d, 8-shot, harness lm-evaluation-harness",
+            "a on d, 0-shot, harness helm 1.2"
+        ]
+    );
+}
+
+#[test]
 fn files_of_results() {
     let found = of_file(
         "- dataset:\n    id: Idavidrein/gpqa\n    task_id: gpqa_diamond\n    revision: 55fe\n  value: 0.412\n  date: '2025-01-15'\n  notes: 5-shot, no-tools, lm-eval v0.4.8\n  source: {url: 'https://huggingface.co/datasets/cais/hle', name: CAIS, org: cais}\n- dataset: {id: cais/hle, task_id: default}\n  value: 20.90\n",

@@ -1,5 +1,7 @@
 //! What a dataset holds: its configurations, their splits and columns, how many rows, which kinds of media.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -39,6 +41,11 @@ const SIZES: [(&str, u64); 11] = [
     ("100B<n<1T", 1_000_000_000_000),
     ("n>1T", u64::MAX),
 ];
+
+/// The size categories, the smallest first.
+pub fn size_categories() -> impl Iterator<Item = &'static str> {
+    SIZES.into_iter().map(|(name, _)| name)
+}
 
 /// What a dataset holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,9 +115,32 @@ pub struct DatasetFeature {
     pub dtype: String,
 }
 
+/// The configurations in the order they are named first.
+#[derive(Default)]
+struct Configs {
+    list: Vec<DatasetConfig>,
+    places: HashMap<String, usize>,
+}
+
+impl Configs {
+    fn named(&mut self, name: &str) -> Option<&mut DatasetConfig> {
+        let at = match self.places.get(name) {
+            Some(at) => *at,
+            None if self.list.len() >= CONFIGS_MAX => return None,
+            None => {
+                let config = DatasetConfig { name: name.to_owned(), ..DatasetConfig::default() };
+                self.list.push(config);
+                self.places.insert(name.to_owned(), self.list.len() - 1);
+                self.list.len() - 1
+            }
+        };
+        self.list.get_mut(at)
+    }
+}
+
 /// Reads `configs` and `dataset_info` of the card, and the names of the files.
 pub(super) fn read(data: &Map<String, Value>, paths: &[&str]) -> DatasetFacts {
-    let mut configs = Vec::new();
+    let mut configs = Configs::default();
     for config in data.get("configs").and_then(Value::as_array).into_iter().flatten() {
         add_config(&mut configs, config);
     }
@@ -122,7 +152,8 @@ pub(super) fn read(data: &Map<String, Value>, paths: &[&str]) -> DatasetFacts {
         Some(info) => add_info(&mut configs, info, &mut features_left),
         None => {}
     }
-    if configs.iter().all(|config: &DatasetConfig| config.splits.is_empty()) && configs.len() < 2 {
+    let mut configs = configs.list;
+    if configs.iter().all(|config| config.splits.is_empty()) && configs.len() < 2 {
         let splits = splits_of_files(paths);
         match configs.first_mut() {
             Some(config) => config.splits = splits,
@@ -146,10 +177,10 @@ pub(super) fn read(data: &Map<String, Value>, paths: &[&str]) -> DatasetFacts {
 }
 
 /// One entry of `configs`: names, and the splits whose files it lists.
-fn add_config(configs: &mut Vec<DatasetConfig>, entry: &Value) {
+fn add_config(configs: &mut Configs, entry: &Value) {
     let Some(name) = entry.get("config_name").and_then(short_word) else { return };
     let is_default = entry.get("default").and_then(Value::as_bool) == Some(true);
-    let Some(config) = named(configs, &name) else { return };
+    let Some(config) = configs.named(&name) else { return };
     config.is_default |= is_default;
     for file in entry.get("data_files").and_then(Value::as_array).into_iter().flatten() {
         if let Some(split) = file.get("split").and_then(short_word) {
@@ -159,12 +190,12 @@ fn add_config(configs: &mut Vec<DatasetConfig>, entry: &Value) {
 }
 
 /// One entry of `dataset_info`; a single one may leave its name out.
-fn add_info(configs: &mut Vec<DatasetConfig>, info: &Value, features_left: &mut usize) {
+fn add_info(configs: &mut Configs, info: &Value, features_left: &mut usize) {
     if !info.is_object() {
         return;
     }
     let name = info.get("config_name").and_then(short_word).unwrap_or_else(|| "default".to_owned());
-    let Some(config) = named(configs, &name) else { return };
+    let Some(config) = configs.named(&name) else { return };
     config.download_size = info.get("download_size").and_then(Value::as_u64);
     config.dataset_size = info.get("dataset_size").and_then(Value::as_u64);
     // A list of objects; in old cards an object by name.
@@ -196,18 +227,6 @@ fn dtype(feature: &Value) -> String {
         _ => ["list", "sequence", "struct"].into_iter().find(|key| feature.get(*key).is_some()),
     };
     word.filter(|word| word.len() <= WORD_BYTES_MAX).unwrap_or("unknown").to_owned()
-}
-
-fn named<'c>(configs: &'c mut Vec<DatasetConfig>, name: &str) -> Option<&'c mut DatasetConfig> {
-    let at = match configs.iter().position(|config| config.name == name) {
-        Some(at) => at,
-        None if configs.len() >= CONFIGS_MAX => return None,
-        None => {
-            configs.push(DatasetConfig { name: name.to_owned(), ..DatasetConfig::default() });
-            configs.len() - 1
-        }
-    };
-    configs.get_mut(at)
 }
 
 fn split_named<'c>(config: &'c mut DatasetConfig, name: &str) -> Option<&'c mut DatasetSplit> {

@@ -10,6 +10,9 @@ use super::gguf_quants::{GgufQuant, quant_bits, quant_label, rank};
 /// Most weight files that are listed.
 const FILES_MAX: usize = 200;
 
+/// Most quantizations that are told apart.
+const QUANTS_MAX: usize = 100;
+
 /// The formats in the order in which one would load them.
 const PREFERENCE: [&str; 17] = [
     "safetensors",
@@ -173,8 +176,9 @@ impl<'a> Weights<'a> {
         for group in self.groups.iter().filter(|group| group.format == "gguf") {
             let Some(label) = group.label() else { continue };
             let Some(bits) = quant_bits(&label) else { continue };
-            match quants.iter_mut().find(|quant| quant.label == label) {
-                Some(quant) => quant.bytes = quant.bytes.min(group.bytes),
+            match quants.iter().position(|quant| quant.label == label) {
+                Some(at) => quants[at].bytes = quants[at].bytes.min(group.bytes),
+                None if quants.len() >= QUANTS_MAX => {}
                 None => quants.push(GgufQuant { label, bits, bytes: group.bytes }),
             }
         }
