@@ -136,6 +136,7 @@ impl Tally {
     fn see_window(&mut self, request: &Request, who: Who, now: Timestamp) -> bool {
         let key = (request.repo_id, who);
         let seen = Seen { repo_id: request.repo_id, who, at: now, is_ci: request.is_ci };
+        let is_full = self.windows.len() >= ENTRIES_MAX;
         match self.windows.get_mut(&key) {
             // Nothing was written for so long that the next window begins: the last one counts by itself.
             Some(last) if now.millis() - last.at.millis() >= WINDOW_MILLIS => {
@@ -143,7 +144,7 @@ impl Tally {
                 self.count(request)
             }
             Some(_) => true,
-            None if self.windows.len() >= ENTRIES_MAX => false,
+            None if is_full => false,
             None => {
                 self.windows.insert(key, seen);
                 true
