@@ -94,7 +94,17 @@ fn eval(row: &Row) -> Result<Eval, DbError> {
     })
 }
 
-fn values(repo_id: i64, pull_request: Option<i64>, eval: &Eval) -> [Value; 24] {
+/// Everything before the rows of an `INSERT`.
+macro_rules! insert_into {
+    () => {
+        "INSERT INTO eval_result (repo_id, source, pull_request, task, dataset_folded, dataset, dataset_name, \
+         config, split, dataset_revision, metric, metric_name, shots, prompt_format, harness, value, origin, \
+         verify_token, source_name, source_url, source_user, source_org, date, notes) VALUES "
+    };
+}
+pub(crate) use insert_into;
+
+pub(crate) fn values(repo_id: i64, pull_request: Option<i64>, eval: &Eval) -> [Value; 24] {
     let text = |text: &Option<String>| Value::from(text.as_deref().map(clean));
     let dataset = clean(&eval.dataset);
     [
@@ -135,12 +145,9 @@ pub async fn replace(
 ) -> Result<(), DbError> {
     let sql = "DELETE FROM eval_result WHERE repo_id = $1 AND COALESCE(pull_request, 0) = $2";
     tx.execute_later(sql, args![repo_id, pull_request.unwrap_or(0)]).await?;
-    let into = "INSERT INTO eval_result (repo_id, source, pull_request, task, dataset_folded, dataset, dataset_name, \
-                config, split, dataset_revision, metric, metric_name, shots, prompt_format, harness, value, origin, \
-                verify_token, source_name, source_url, source_user, source_org, date, notes) VALUES ";
     let finite = evals.iter().filter(|eval| eval.value.is_finite());
     let rows: Vec<_> = finite.map(|eval| values(repo_id, pull_request, eval)).collect();
-    tx.insert_later(into, rows.into_iter()).await
+    tx.insert_later(insert_into!(), rows.into_iter()).await
 }
 
 /// The results of a repository and its pull requests, in the order they were written.

@@ -29,6 +29,7 @@ pub mod lineage;
 pub mod pack;
 pub mod refs;
 pub mod repo;
+pub mod seed;
 pub mod setting;
 pub mod stats;
 pub mod token;

@@ -26,9 +26,8 @@ pub fn fold(base_id: &str) -> String {
     base_id.to_ascii_lowercase()
 }
 
-/// Makes these the bases of a repository, in this order; one that is named twice counts once.
-pub async fn replace_bases(tx: &mut Tx, repo_id: i64, bases: &[BaseRow]) -> Result<(), DbError> {
-    tx.execute_later("DELETE FROM model_base WHERE repo_id = $1", args![repo_id]).await?;
+/// The rows of a repository's bases, in this order; one that is named twice counts once.
+pub(crate) fn values(repo_id: i64, bases: &[BaseRow]) -> Vec<[Value; 5]> {
     let mut rows: Vec<[Value; 5]> = Vec::with_capacity(bases.len());
     let mut seen = std::collections::HashSet::new();
     for base in bases {
@@ -45,8 +44,14 @@ pub async fn replace_bases(tx: &mut Tx, repo_id: i64, bases: &[BaseRow]) -> Resu
             ]);
         }
     }
+    rows
+}
+
+/// Makes these the bases of a repository, in this order; one that is named twice counts once.
+pub async fn replace_bases(tx: &mut Tx, repo_id: i64, bases: &[BaseRow]) -> Result<(), DbError> {
+    tx.execute_later("DELETE FROM model_base WHERE repo_id = $1", args![repo_id]).await?;
     let into = "INSERT INTO model_base (repo_id, position, base_folded, base_id, relation) VALUES ";
-    tx.insert_later(into, rows.into_iter()).await
+    tx.insert_later(into, values(repo_id, bases).into_iter()).await
 }
 
 /// The bases of a repository, in the order of its card.
