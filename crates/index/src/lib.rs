@@ -23,6 +23,7 @@ mod search;
 mod slots;
 mod state;
 mod terms;
+pub mod text;
 mod tree;
 
 pub use complete::Vocabulary;
