@@ -157,6 +157,7 @@ def inference():
 
 def by_dataset_and_task():
     assert ids(API.list_models(trained_dataset="imagenet-1k")) == {"alice/resnet18.a1"}
+    assert ids(API.list_models(trained_dataset="Anthropic/hh-rlhf")) == {"alice/odd-lists"}
     assert ids(API.list_models(trained_dataset=["dataset:alice/reviews", "squad"])) == {"alice/odd-lists"}
     assert ids(API.list_models(pipeline_tag="translation")) == {"alice/t5-translator"}
     assert ids(API.list_models(filter="base_model:quantized:alice/llama-root")) == {
@@ -271,8 +272,11 @@ def tags_by_type():
     assert has(models, "license", "license:apache-2.0") and has(models, "language", "en")
     assert has(data, "task_categories", "task_categories:text-classification") and has(data, "language", "language:en")
     assert has(data, "size_categories", "size_categories:1K<n<10K") and has(data, "license", "license:mit")
-    # A tag of the list is one that filters take.
-    assert ids(API.list_models(filter=next(t["id"] for t in models["license"] if t["id"] == "license:bsd-3-clause")))
+    # What is listed because it is used is found by the tag it is listed with.
+    for kind in ["library", "dataset", "other", "language"]:
+        for tag in models[kind]:
+            assert ids(API.list_models(filter=tag["id"])), tag
+    assert has(models, "dataset", "dataset:Anthropic/hh-rlhf"), models["dataset"]
 
 
 CHECKS = [everything_is_listed, short_and_full, every_tag_is_a_filter, filters_join, search_by_text, gated, parameters, apps,
