@@ -106,25 +106,51 @@ pub struct IndexRow {
     pub evals: Vec<Eval>,
 }
 
+/// What is asked of the tables beside `repo`, for a range of keys and for a list of them. Each statement is a plain range,
+/// without joins and conditions: a server that has no statistics yet would else read whole tables for every page.
+macro_rules! beside {
+    ($select:literal) => {
+        Beside {
+            between: concat!($select, " WHERE repo_id > $1 AND repo_id <= $2 ORDER BY repo_id"),
+            listed: concat!($select, " WHERE repo_id IN {keys} ORDER BY repo_id"),
+        }
+    };
+}
+
+struct Beside {
+    between: &'static str,
+    listed: &'static str,
+}
+
+const CARDS: Beside = beside!("SELECT repo_id, body FROM repo_card");
+const WEIGHTS: Beside = beside!("SELECT repo_id, weights FROM repo_weights");
+const STATS: Beside = beside!(
+    "SELECT repo_id, downloads_30d, downloads_all, people_30d, ci_30d, likes, trend, updated_at FROM repo_stats"
+);
+
 macro_rules! select_index {
     () => {
         "SELECT r.id, r.public_id, r.kind, r.owner_id, a.name AS owner_name, r.name, r.visibility, r.gated, \
-         r.disabled, r.created_at, r.last_modified, r.settings, r.facts, c.body, w.weights, r.id AS repo_id, \
-         s.downloads_30d, s.downloads_all, s.people_30d, s.ci_30d, s.likes, s.trend, s.updated_at \
-         FROM repo r JOIN account a ON a.id = r.owner_id LEFT JOIN repo_card c ON c.repo_id = r.id \
-         LEFT JOIN repo_weights w ON w.repo_id = r.id LEFT JOIN repo_stats s ON s.repo_id = r.id \
-         WHERE r.deleted_at IS NULL AND "
+         r.disabled, r.created_at, r.last_modified, r.deleted_at, r.settings, r.facts \
+         FROM repo r JOIN account a ON a.id = r.owner_id WHERE "
     };
+}
+
+/// Those that were not deleted.
+fn index_rows(rows: &[Row]) -> Result<Vec<IndexRow>, DbError> {
+    let mut found = Vec::with_capacity(rows.len());
+    for row in rows {
+        if row.opt_int("deleted_at")?.is_none() {
+            found.push(index_row(row)?);
+        }
+    }
+    Ok(found)
 }
 
 fn index_row(row: &Row) -> Result<IndexRow, DbError> {
     let namespace = row.parsed("owner_name", Namespace::parse)?;
     let name = row.parsed("name", RepoName::parse)?;
     let repo_id = row.int("id")?;
-    let stats = match row.opt_int("likes")? {
-        Some(_) => crate::stats::stats(row)?,
-        None => StatsRow::unused(repo_id),
-    };
     Ok(IndexRow {
         repo_id,
         public_id: row.text("public_id")?,
@@ -138,52 +164,96 @@ fn index_row(row: &Row) -> Result<IndexRow, DbError> {
         last_modified: row.timestamp("last_modified")?,
         settings: row.text("settings")?,
         facts: row.text("facts")?,
-        card: row.opt_text("body")?,
-        weights: row.opt_text("weights")?,
-        stats,
+        card: None,
+        weights: None,
+        stats: StatsRow::unused(repo_id),
         bases: Vec::new(),
         evals: Vec::new(),
     })
 }
 
-/// Repositories in order of key after `after`, for an index that is built anew; fewer than `limit` only at the end.
+/// Repositories in order of key after `after`, for an index that is built anew; none only at the end.
 pub async fn list_for_index(
     conn: &mut Conn,
     after: i64,
     limit: i64,
 ) -> Result<Vec<IndexRow>, DbError> {
-    let sql = concat!(select_index!(), "r.id > $1 ORDER BY r.id LIMIT $2");
-    let rows = conn.fetch_all(sql, args![after, limit]).await?;
-    let mut found = rows.iter().map(index_row).collect::<Result<Vec<_>, _>>()?;
+    let (mut after, mut found) = (after, Vec::new());
+    while found.is_empty() {
+        let Some(last) = last_of_page(conn, after, limit).await? else { break };
+        found = list_page(conn, after, last).await?;
+        after = last;
+    }
+    Ok(found)
+}
+
+/// The last key of a page, whether or not the repository still exists.
+async fn last_of_page(conn: &mut Conn, after: i64, limit: i64) -> Result<Option<i64>, DbError> {
+    let sql = "SELECT MAX(id) AS last FROM \
+               (SELECT id FROM repo WHERE id > $1 ORDER BY id LIMIT $2) AS page";
+    conn.fetch_one(sql, args![after, limit]).await?.opt_int("last")
+}
+
+async fn list_page(conn: &mut Conn, after: i64, last: i64) -> Result<Vec<IndexRow>, DbError> {
+    let sql = concat!(select_index!(), "r.id > $1 AND r.id <= $2 ORDER BY r.id");
+    let rows = conn.fetch_all(sql, args![after, last]).await?;
+    let mut found = index_rows(&rows)?;
     drop(rows);
-    let Some(last) = found.last().map(|row| row.repo_id) else { return Ok(found) };
+    let rows = conn.fetch_all(CARDS.between, args![after, last]).await?;
+    hand_out(&mut found, rows.iter().map(card), |row, card| row.card = Some(card))?;
+    let rows = conn.fetch_all(WEIGHTS.between, args![after, last]).await?;
+    hand_out(&mut found, rows.iter().map(weights), |row, weights| row.weights = Some(weights))?;
+    let rows = conn.fetch_all(STATS.between, args![after, last]).await?;
+    hand_out(&mut found, rows.iter().map(counters), |row, stats| row.stats = stats)?;
     let bases = lineage::list_bases_between(conn, after, last).await?;
+    hand_out(&mut found, bases.into_iter().map(Ok), |row, base| row.bases.push(base))?;
     let evals = evals::list_between(conn, after, last).await?;
-    hand_out(&mut found, bases, evals);
+    hand_out(&mut found, evals.into_iter().map(Ok), |row, eval| row.evals.push(eval))?;
     Ok(found)
 }
 
 /// Those of these repositories that exist, in order of key.
 pub async fn find_for_index(conn: &mut Conn, repo_ids: &[i64]) -> Result<Vec<IndexRow>, DbError> {
     let sql = concat!(select_index!(), "r.id IN {keys} ORDER BY r.id");
-    let rows = fetch_in(conn, sql, args![], &keys(repo_ids)).await?;
-    let mut found = rows.iter().map(index_row).collect::<Result<Vec<_>, _>>()?;
+    let listed = keys(repo_ids);
+    let rows = fetch_in(conn, sql, args![], &listed).await?;
+    let mut found = index_rows(&rows)?;
+    let rows = fetch_in(conn, CARDS.listed, args![], &listed).await?;
+    hand_out(&mut found, rows.iter().map(card), |row, card| row.card = Some(card))?;
+    let rows = fetch_in(conn, WEIGHTS.listed, args![], &listed).await?;
+    hand_out(&mut found, rows.iter().map(weights), |row, weights| row.weights = Some(weights))?;
+    let rows = fetch_in(conn, STATS.listed, args![], &listed).await?;
+    hand_out(&mut found, rows.iter().map(counters), |row, stats| row.stats = stats)?;
     let bases = lineage::find_bases_of(conn, repo_ids).await?;
+    hand_out(&mut found, bases.into_iter().map(Ok), |row, base| row.bases.push(base))?;
     let evals = evals::find_of_repos(conn, repo_ids).await?;
-    hand_out(&mut found, bases, evals);
+    hand_out(&mut found, evals.into_iter().map(Ok), |row, eval| row.evals.push(eval))?;
     Ok(found)
 }
 
-/// Gives each row what is its own; all three lists are in order of key.
-fn hand_out(rows: &mut [IndexRow], bases: Vec<(i64, BaseRow)>, evals: Vec<(i64, Eval)>) {
-    for (repo_id, base) in bases {
+fn card(row: &Row) -> Result<(i64, String), DbError> {
+    Ok((row.int("repo_id")?, row.text("body")?))
+}
+
+fn weights(row: &Row) -> Result<(i64, String), DbError> {
+    Ok((row.int("repo_id")?, row.text("weights")?))
+}
+
+fn counters(row: &Row) -> Result<(i64, StatsRow), DbError> {
+    Ok((row.int("repo_id")?, crate::stats::stats(row)?))
+}
+
+/// Gives each row what is its own; the rows are in order of key. What belongs to none was deleted meanwhile.
+fn hand_out<T>(
+    rows: &mut [IndexRow],
+    things: impl Iterator<Item = Result<(i64, T), DbError>>,
+    give: impl Fn(&mut IndexRow, T),
+) -> Result<(), DbError> {
+    for thing in things {
+        let (repo_id, thing) = thing?;
         if let Ok(at) = rows.binary_search_by_key(&repo_id, |row| row.repo_id) {
-            rows[at].bases.push(base);
+            give(&mut rows[at], thing);
         }
     }
-    for (repo_id, eval) in evals {
-        if let Ok(at) = rows.binary_search_by_key(&repo_id, |row| row.repo_id) {
-            rows[at].evals.push(eval);
-        }
-    }
+    Ok(())
 }

@@ -304,6 +304,8 @@ async fn the_index_gets_everything_page_by_page(db: Base) {
     }
     let keys: Vec<_> = found.iter().map(|row| row.repo_id).collect();
     assert_eq!(keys, [ids[0], ids[1], ids[2], ids[4], ids[5], ids[6]]);
+    let one = catalogue::list_for_index(&mut conn, ids[2], 1).await.unwrap();
+    assert_eq!(one[0].repo_id, ids[4], "a page of nothing but deleted ones is passed over");
     let full = &found[4];
     assert_eq!((name_of(full), full.visibility), (repo_id("u", "m5"), Visibility::Private));
     assert_eq!((full.kind, full.owner_id, &*full.gated), (RepoKind::Model, user, ""));
