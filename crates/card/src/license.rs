@@ -18,7 +18,7 @@ mod lineage;
 mod rules;
 
 pub use lineage::{
-    Conflict, LineageEntry, LineageReport, Link, LinkState, Suggestion, Verdict, lineage,
+    Conflict, LINKS_MAX, LineageEntry, LineageReport, Link, LinkState, Suggestion, Verdict, lineage,
 };
 pub use rules::Severity;
 

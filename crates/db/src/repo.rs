@@ -6,6 +6,7 @@ use steelyard_core::{
 };
 
 use crate::account::AccountKind;
+use crate::batch::{fetch_in, keys};
 use crate::conn::args;
 use crate::refs::{self, GitRow, RefRow};
 use crate::viewer::Viewer;
@@ -216,6 +217,12 @@ pub async fn find_repo_by_id(conn: &mut Conn, id: i64) -> Result<Option<RepoRow>
     conn.fetch_optional(sql, args![id]).await?.as_ref().map(repo).transpose()
 }
 
+/// Those of these repositories that exist, in order of key.
+pub async fn find_repos_by_id(conn: &mut Conn, ids: &[i64]) -> Result<Vec<RepoRow>, DbError> {
+    let sql = concat!(select!(), "WHERE r.id IN {keys} AND r.deleted_at IS NULL ORDER BY r.id");
+    fetch_in(conn, sql, args![], &keys(ids)).await?.iter().map(repo).collect()
+}
+
 /// Every repository in order of key, after `after`; for jobs and fsck.
 pub async fn list_all_repos(
     conn: &mut Conn,
@@ -324,6 +331,12 @@ pub async fn touch_repo(
     let sql = "UPDATE repo SET last_modified = $2, facts = COALESCE($3, facts) WHERE id = $1";
     tx.execute_later(sql, args![id, now, facts.map(Json::to_string)]).await?;
     Ok(())
+}
+
+/// Replaces what was derived from the head, unless that changed meanwhile. True when it was replaced.
+pub async fn replace_facts(tx: &mut Tx, id: i64, old: &Json, new: &Json) -> Result<bool, DbError> {
+    let sql = "UPDATE repo SET facts = $3 WHERE id = $1 AND facts = $2";
+    Ok(tx.execute(sql, args![id, old.to_string(), new.to_string()]).await? == 1)
 }
 
 /// Gives the repository another name and leaves a redirect at the old one.

@@ -38,8 +38,7 @@ impl Index {
         let (mut set, checks) = state.plan(&request).resolve(&state.slots);
         if set.len() <= FEW_MAX {
             set.retain(|slot| checks.iter().all(|check| check.holds(&state.slots, slot)));
-            let mut ids = Vec::new();
-            set.for_each(|slot| ids.push(state.slots.repo_ids[slot as usize]));
+            let ids = set.iter().map(|slot| state.slots.repo_ids[slot as usize]).collect();
             return look(Matching::Few(ids));
         }
         let meets = |repo_id: i64| {

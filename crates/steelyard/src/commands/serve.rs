@@ -52,6 +52,7 @@ async fn serve(loaded: &Loaded) -> Result<()> {
     admin_server::start(loaded, &hub, metrics, &stop).await?;
     let jobs = tokio::spawn(steelyard_service::jobs::run(hub.clone(), stop.clone()));
     tokio::spawn(steelyard_service::counters::run(hub.clone(), stop.clone()));
+    tokio::spawn(steelyard_service::discovery::run(hub.clone(), stop.clone()));
     let url = hub.settings().public_url.clone().unwrap_or_else(|| format!("http://{address}"));
     welcome(&hub, &config.accounts.first_admin, &url).await?;
     if hub.git().is_none() {
