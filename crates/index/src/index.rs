@@ -37,13 +37,14 @@ impl Index {
     /// Makes changes that happened at `at`, which replicas must agree on: listings that are being read show what is
     /// older than their first page.
     pub fn apply(&self, changes: Vec<Change>, at: Timestamp) {
-        for batch in changes.chunks(BATCH) {
+        let mut changes = changes.into_iter();
+        while changes.len() > 0 {
             let mut state = self.state.write();
             state.history.advance(at.millis());
-            for change in batch {
+            for change in changes.by_ref().take(BATCH) {
                 match change {
-                    Change::Put(document) => state.put(document),
-                    Change::Remove(repo_id) => state.remove(*repo_id),
+                    Change::Put(document) => state.put(&document),
+                    Change::Remove(repo_id) => state.remove(repo_id),
                 }
             }
         }
@@ -86,7 +87,12 @@ impl Index {
 
     /// About how many bytes of memory it takes.
     pub fn bytes(&self) -> u64 {
-        self.state.read().bytes() as u64
+        self.bytes_of_parts().iter().map(|(_, bytes)| bytes).sum()
+    }
+
+    /// About how many bytes of memory each part takes.
+    pub fn bytes_of_parts(&self) -> [(&'static str, u64); 7] {
+        self.state.read().bytes().map(|(part, bytes)| (part, bytes as u64))
     }
 
     /// The key of the repository of that kind and id, in any case. Says nothing of who may see it.

@@ -226,14 +226,16 @@ impl State {
         }
     }
 
-    pub(crate) fn bytes(&self) -> usize {
-        let orders: usize = self.orders.iter().map(Order::bytes).sum();
-        self.slots.bytes()
-            + self.terms.bytes()
-            + self.names.bytes()
-            + self.lineage.bytes()
-            + self.evals.bytes()
-            + self.history.bytes()
-            + orders
+    /// About how many bytes each part takes.
+    pub(crate) fn bytes(&self) -> [(&'static str, usize); 7] {
+        [
+            ("columns", self.slots.bytes()),
+            ("terms", self.terms.bytes()),
+            ("names", self.names.bytes()),
+            ("orders", self.orders.iter().map(Order::bytes).sum()),
+            ("lineage", self.lineage.bytes()),
+            ("evals", self.evals.bytes()),
+            ("history", self.history.bytes()),
+        ]
     }
 }

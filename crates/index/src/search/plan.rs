@@ -38,7 +38,7 @@ impl Operand<'_> {
 enum Test {
     Number(Number, Bounds),
     CreatedSince(i64),
-    Name(Pattern),
+    Name(Box<Pattern>),
     /// In the set, or in one of the sets that come with checks of their own.
     Any(Set, Vec<(Set, Vec<Check>)>),
 }
@@ -135,7 +135,7 @@ impl State {
             match linked {
                 Linked::Models(ids) => self.plan_any(&mut plan, Space::LINKED_MODEL, ids, false),
                 Linked::Datasets(ids) => {
-                    self.plan_any(&mut plan, Space::LINKED_DATASET, ids, false)
+                    self.plan_any(&mut plan, Space::LINKED_DATASET, ids, false);
                 }
                 Linked::Any => plan.view(self.terms.slots_of(Space::FLAG, HAS_LINKS), false),
             }
@@ -211,7 +211,7 @@ impl State {
         if let Some(candidates) = must_look.filter(|_| !is_negated) {
             plan.owned(candidates, false);
         }
-        plan.check(Test::Name(Pattern::new(pattern)), is_negated);
+        plan.check(Test::Name(Box::new(Pattern::new(pattern))), is_negated);
     }
 
     fn plan_condition<'a>(
@@ -241,7 +241,7 @@ impl State {
             Condition::Any(conditions) => self.plan_alternatives(plan, conditions, not, request),
             Condition::DescendsFrom(ids) => plan.owned(self.descendants(ids, &request.viewer), not),
             Condition::Lineage(wanted) => {
-                plan.owned(self.with_lineage(*wanted, &request.viewer), not)
+                plan.owned(self.with_lineage(*wanted, &request.viewer), not);
             }
             Condition::Eval { dataset, metric, bounds } => {
                 let term = self.terms.find(Space::EVAL, &evals::word(dataset, metric));

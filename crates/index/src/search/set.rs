@@ -75,7 +75,7 @@ impl Set {
         match (&mut *self, other) {
             (Self::Sparse(mine), View::Slice(theirs)) => intersect(mine, theirs),
             (Self::Sparse(mine), View::Dense(theirs, _)) => {
-                mine.retain(|slot| theirs.contains(*slot))
+                mine.retain(|slot| theirs.contains(*slot));
             }
             (Self::Dense(mine), View::Dense(theirs, _)) => mine.and(theirs),
             (Self::Dense(mine), View::Slice(theirs)) => {
