@@ -11,7 +11,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use steelyard_index::text::{Matched, TextDocument, TextIndex};
+use steelyard_index::text::{Matched, TextDocument, TextError, TextIndex, TextPage};
 
 /// Bytes of a card.
 const CARD_BYTES: usize = 1500;
@@ -72,8 +72,8 @@ fn card<'a>(repo_id: i64, words: &[String], pool: &'a str) -> (String, [String; 
 
 /// Time that this thread has been running, which other processes do not lengthen.
 fn thread_time() -> Duration {
-    let statistics = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
-    Duration::from_nanos(statistics.split(' ').next().unwrap().parse().unwrap())
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
 /// Time that all threads of this process have been running.
@@ -124,15 +124,24 @@ fn ask(
     query: impl Fn(&mut Chance) -> Vec<String> + Sync,
     filter: impl Fn(i64) -> bool + Sync,
 ) {
+    ask_with(what, threads, query, |words| index.search(words, &filter, 20, 0));
+}
+
+fn ask_with(
+    what: &str,
+    threads: usize,
+    query: impl Fn(&mut Chance) -> Vec<String> + Sync,
+    search: impl Fn(&[String]) -> Result<TextPage, TextError> + Sync,
+) {
     let started = Instant::now();
     let answers: Vec<Answer> = std::thread::scope(|scope| {
         let one = |thread: usize| {
-            let (query, filter) = (&query, &filter);
+            let (query, search) = (&query, &search);
             move || {
                 let mut chance = Chance(thread as u64 + 1);
                 let ask = |words: Vec<String>| {
                     let (asked, running) = (Instant::now(), thread_time());
-                    let page = index.search(&words, filter, 20, 0).unwrap();
+                    let page = search(&words).unwrap();
                     let (wall, running) = (asked.elapsed(), thread_time() - running);
                     Answer {
                         wall,
@@ -232,7 +241,11 @@ fn ask_all(index: &TextIndex, words: &[String], threads: usize) {
         everything,
     );
     ask(index, "one to four words, 90% visible", threads, few, |id| id % 10 != 0);
+    ask(index, "one to four words, 1% wanted", threads, few, |id| id % 100 == 0);
     ask(index, "one to four words, 0.1% wanted", threads, few, |id| id % 1000 == 0);
+    let thousand: Vec<i64> = (0..1000).map(|id| id * 1000).collect();
+    let among = |words: &[String]| index.search_among(words, &thousand, 20, 0);
+    ask_with("one to four words, among 1000", threads, few, among);
 }
 
 /// Changes with a commit each, as the consumer of the event log makes them.
