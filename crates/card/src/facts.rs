@@ -262,7 +262,7 @@ fn derive_model(facts: &mut Facts, data: &Map<String, Value>, input: &CardInput<
     facts.weight_bytes = weights.bytes_to_load();
     facts.gguf_quants = weights.gguf_quants();
     facts.weight_files = weights.into_files();
-    facts.tags = tags::of_model(facts, data, &evidence, &configs);
+    facts.tags = tags::of_model(facts, data, &evidence, &configs, input.gguf);
     facts.apps = apps::of(facts, input.gguf);
 }
 

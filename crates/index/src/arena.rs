@@ -4,8 +4,8 @@
 #[derive(Debug, Default)]
 pub(crate) struct Arena {
     bytes: Vec<u8>,
-    starts: Vec<u32>,
-    lens: Vec<u16>,
+    /// Where each begins and how long it is.
+    spans: Vec<(u32, u16)>,
     dead_bytes: usize,
 }
 
@@ -15,9 +15,8 @@ impl Arena {
 
     /// The string of that number; empty when there is none.
     pub(crate) fn get(&self, number: u32) -> &[u8] {
-        let number = number as usize;
-        let Some(len) = self.lens.get(number) else { return &[] };
-        let start = self.starts[number] as usize;
+        let Some((start, len)) = self.spans.get(number as usize) else { return &[] };
+        let start = *start as usize;
         &self.bytes[start..start + usize::from(*len)]
     }
 
@@ -30,21 +29,19 @@ impl Arena {
     pub(crate) fn set(&mut self, number: u32, value: &[u8]) {
         let value = &value[..value.len().min(Self::LEN_MAX)];
         let index = number as usize;
-        if index >= self.lens.len() {
-            self.lens.resize(index + 1, 0);
-            self.starts.resize(index + 1, 0);
+        if index >= self.spans.len() {
+            self.spans.resize(index + 1, (0, 0));
         }
-        let old_len = usize::from(self.lens[index]);
+        let (start, old_len) = (self.spans[index].0 as usize, usize::from(self.spans[index].1));
         if value.len() <= old_len {
-            let start = self.starts[index] as usize;
+            self.spans[index].1 = value.len() as u16;
             self.bytes[start..start + value.len()].copy_from_slice(value);
             self.dead_bytes += old_len - value.len();
         } else {
             self.dead_bytes += old_len;
-            self.starts[index] = self.bytes.len() as u32;
+            self.spans[index] = (self.bytes.len() as u32, value.len() as u16);
             self.bytes.extend_from_slice(value);
         }
-        self.lens[index] = value.len() as u16;
         if self.dead_bytes > 4096 && self.dead_bytes * 2 > self.bytes.len() {
             self.compact();
         }
@@ -52,7 +49,7 @@ impl Arena {
 
     fn compact(&mut self) {
         let mut bytes = Vec::with_capacity(self.bytes.len() - self.dead_bytes + 1024);
-        for (start, len) in self.starts.iter_mut().zip(&self.lens) {
+        for (start, len) in &mut self.spans {
             let from = *start as usize;
             *start = bytes.len() as u32;
             bytes.extend_from_slice(&self.bytes[from..from + usize::from(*len)]);
@@ -63,12 +60,11 @@ impl Arena {
 
     pub(crate) fn shrink(&mut self) {
         self.bytes.shrink_to_fit();
-        self.starts.shrink_to_fit();
-        self.lens.shrink_to_fit();
+        self.spans.shrink_to_fit();
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.bytes.capacity() + self.starts.capacity() * 4 + self.lens.capacity() * 2
+        self.bytes.capacity() + self.spans.capacity() * size_of::<(u32, u16)>()
     }
 }
 

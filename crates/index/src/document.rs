@@ -86,6 +86,42 @@ pub enum Facet {
     Sdk,
 }
 
+impl Facet {
+    /// All vocabularies.
+    pub const ALL: [Self; 12] = [
+        Self::Task,
+        Self::Library,
+        Self::Language,
+        Self::License,
+        Self::Format,
+        Self::Architecture,
+        Self::Quantization,
+        Self::Dataset,
+        Self::App,
+        Self::Modality,
+        Self::SizeCategory,
+        Self::Sdk,
+    ];
+
+    /// The word for it in answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Task => "task",
+            Self::Library => "library",
+            Self::Language => "language",
+            Self::License => "license",
+            Self::Format => "format",
+            Self::Architecture => "architecture",
+            Self::Quantization => "quantization",
+            Self::Dataset => "dataset",
+            Self::App => "app",
+            Self::Modality => "modality",
+            Self::SizeCategory => "size-category",
+            Self::Sdk => "sdk",
+        }
+    }
+}
+
 /// One result of an evaluation, with every name by which people ask for it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EvalPoint {

@@ -14,21 +14,7 @@ use crate::state::State;
 use crate::terms::{Space, Terms};
 
 /// Results up to here are counted hit by hit.
-const SMALL_MAX: u32 = 20_000;
-const FACETS: [Facet; 12] = [
-    Facet::Task,
-    Facet::Library,
-    Facet::Language,
-    Facet::License,
-    Facet::Format,
-    Facet::Architecture,
-    Facet::Quantization,
-    Facet::Dataset,
-    Facet::App,
-    Facet::Modality,
-    Facet::SizeCategory,
-    Facet::Sdk,
-];
+const SMALL_MAX: u32 = 8000;
 
 /// The words of each vocabulary, the most used first, as of some time ago.
 #[derive(Debug, Default)]
@@ -49,7 +35,7 @@ impl FacetLists {
     pub(crate) fn refresh(&mut self, terms: &mut Terms) {
         terms.take_new();
         self.drift = 0;
-        for facet in FACETS {
+        for facet in Facet::ALL {
             let counted = |term| (term, terms.slots_of_term(term).len());
             let mut list: Vec<(u32, u32)> =
                 terms.in_space(Space::facet(facet)).map(counted).collect();
@@ -66,6 +52,9 @@ impl State {
         hits: &Set,
         wanted: &[(Facet, usize)],
     ) -> Vec<(Facet, Vec<FacetCount>)> {
+        if wanted.is_empty() {
+            return Vec::new();
+        }
         let capped = |limit: usize| limit.min(SearchRequest::FACET_WORDS_MAX);
         if hits.len() <= SMALL_MAX {
             let counts = self.count_each(hits, wanted);

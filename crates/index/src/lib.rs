@@ -32,7 +32,8 @@ pub use evals::{is_bounded as is_bounded_metric, normalize as normalize_metric};
 pub use index::{Change, Index, Loader};
 pub use lineage::ANCESTORS_MAX;
 pub use request::{
-    Direction, FacetCount, Hit, IndexError, Linked, SearchPage, SearchRequest, Sort, TextHit, Viewer,
+    Direction, FacetCount, Hit, IndexError, Linked, SearchPage, SearchRequest, Sort, TextHit,
+    Viewer,
 };
 pub use search::Matching;
 pub use tree::Ancestor;

@@ -23,24 +23,47 @@ pub const ANCESTORS_MAX: usize = 256;
 /// How many descendants of private repositories are worked out for one query.
 const PRIVATE_DESCENDANTS_MAX: usize = 100_000;
 
+/// What keeps a lineage from being used commercially, or from being known well enough.
+pub(crate) const NOT_COMMERCIAL: [LicenseTraits; 4] = [
+    LicenseTraits::NON_COMMERCIAL,
+    LicenseTraits::UNKNOWN_TERMS,
+    LicenseTraits::UNDECLARED,
+    LicenseTraits::UNKNOWN_ANCESTOR,
+];
+
 /// What is kept.
 #[derive(Debug, Default)]
 pub(crate) struct Lineage {
     /// By trait, in the order of [`LicenseTraits::NAMED`]: whose lineage has it, for everyone.
     traits: [BitSet; LicenseTraits::NAMED.len()],
+    /// Whose lineage has any trait.
+    any: BitSet,
+    /// Whose lineage has any of [`NOT_COMMERCIAL`].
+    not_commercial: BitSet,
     /// Models that some repository names as its base.
     parents: BitSet,
 }
 
 impl Lineage {
+    /// Whose lineage has a trait, by its place in [`LicenseTraits::NAMED`].
     pub(crate) fn with(&self, index: usize) -> &BitSet {
         &self.traits[index]
+    }
+
+    pub(crate) fn any(&self) -> &BitSet {
+        &self.any
+    }
+
+    pub(crate) fn not_commercial(&self) -> &BitSet {
+        &self.not_commercial
     }
 
     fn put(&mut self, slot: u32, traits: LicenseTraits) {
         for (set, (one, _)) in self.traits.iter_mut().zip(LicenseTraits::NAMED) {
             set.set(slot, traits.contains(one));
         }
+        self.any.set(slot, !traits.is_empty());
+        self.not_commercial.set(slot, NOT_COMMERCIAL.into_iter().any(|one| traits.contains(one)));
     }
 
     pub(crate) fn forget(&mut self, slot: u32) {
@@ -49,7 +72,8 @@ impl Lineage {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.traits.iter().map(BitSet::bytes).sum::<usize>() + self.parents.bytes()
+        let more = self.any.bytes() + self.not_commercial.bytes() + self.parents.bytes();
+        self.traits.iter().map(BitSet::bytes).sum::<usize>() + more
     }
 }
 

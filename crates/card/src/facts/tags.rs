@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::config::Configs;
 use super::{DatasetFacts, Facts, files, words};
+use crate::gguf::GgufHeader;
 use crate::validate::TAGS_MAX;
 
 /// Longest tag that is taken over, in bytes.
@@ -29,6 +30,7 @@ pub(super) fn of_model(
     data: &Map<String, Value>,
     evidence: &files::Evidence,
     configs: &Configs,
+    gguf: Option<&GgufHeader>,
 ) -> Vec<String> {
     let mut tags = Tags::default();
     tags.extend(facts.library_name.clone());
@@ -36,7 +38,7 @@ pub(super) fn of_model(
     tags.extend(configs.model_type().map(str::to_owned));
     tags.extend(facts.pipeline_tag.clone());
     tags.extend(words(data, "tags"));
-    if is_conversational(facts, evidence, configs) {
+    if is_conversational(facts, evidence, configs, gguf) {
         tags.push("conversational".to_owned());
     }
     if configs.has_custom_code() {
@@ -92,10 +94,17 @@ pub(super) fn of_space(facts: &Facts, data: &Map<String, Value>) -> Vec<String> 
 }
 
 /// A model that generates text and comes with a template for chats.
-fn is_conversational(facts: &Facts, evidence: &files::Evidence, configs: &Configs) -> bool {
+fn is_conversational(
+    facts: &Facts,
+    evidence: &files::Evidence,
+    configs: &Configs,
+    gguf: Option<&GgufHeader>,
+) -> bool {
     let task = facts.pipeline_tag.as_deref();
     matches!(task, Some("text-generation" | "image-text-to-text" | "any-to-any"))
-        && (configs.has_chat_template() || evidence.chat_template.is_some())
+        && (configs.has_chat_template()
+            || evidence.chat_template.is_some()
+            || gguf.is_some_and(|header| header.chat_template.is_some()))
 }
 
 /// Tags, each once, in the order they came.

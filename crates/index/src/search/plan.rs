@@ -1,11 +1,11 @@
 //! Turns a request into sets that are joined and checks that are made one by one.
 
-use std::ops::BitOr;
-
+use hashbrown::HashMap;
 use steelyard_core::{LicenseTraits, RepoKind};
 
 use crate::bitset::BitSet;
 use crate::evals;
+use crate::lineage::NOT_COMMERCIAL;
 use crate::names::{Candidates, Pattern};
 use crate::postings::View;
 use crate::query::{Bounds, Condition, LineageWanted, Number};
@@ -80,7 +80,7 @@ pub(super) struct Plan<'a> {
 impl Plan<'_> {
     /// The slots that meet everything but the checks, and the checks.
     pub(super) fn resolve(mut self, slots: &Slots) -> (Set, Vec<Check>) {
-        self.must.sort_by_key(|operand| operand.view().len());
+        self.must.sort_by_cached_key(|operand| operand.view().len());
         let mut operands = self.must.into_iter();
         let mut set = match operands.next() {
             Some(Operand::Owned(set)) => set,
@@ -173,14 +173,11 @@ impl State {
     }
 
     fn plan_kinds<'a>(&'a self, plan: &mut Plan<'a>, kinds: &[RepoKind], is_negated: bool) {
-        let dense = |kind: RepoKind| {
-            let set = self.slots.of_kind(kind);
-            View::Dense(set, set.len())
-        };
+        let of_kind = |kind: RepoKind| dense(self.slots.of_kind(kind));
         match kinds {
             [] => {}
-            [kind] => plan.view(dense(*kind), is_negated),
-            many => plan.owned(Set::union(many.iter().copied().map(dense)), is_negated),
+            [kind] => plan.view(of_kind(*kind), is_negated),
+            many => plan.owned(Set::union(many.iter().copied().map(of_kind)), is_negated),
         }
     }
 
@@ -221,7 +218,6 @@ impl State {
         not: bool,
         request: &SearchRequest,
     ) {
-        let bits = |set: &'a BitSet| View::Dense(set, set.len());
         match condition {
             Condition::Word(facet, words) => self.plan_any(plan, Space::facet(*facet), words, not),
             Condition::Tag(tags) => self.plan_any(plan, Space::TAG, tags, not),
@@ -240,17 +236,15 @@ impl State {
             }
             Condition::Any(conditions) => self.plan_alternatives(plan, conditions, not, request),
             Condition::DescendsFrom(ids) => plan.owned(self.descendants(ids, &request.viewer), not),
-            Condition::Lineage(wanted) => {
-                plan.owned(self.with_lineage(*wanted, &request.viewer), not);
-            }
+            Condition::Lineage(wanted) => self.plan_lineage(plan, *wanted, not, &request.viewer),
             Condition::Eval { dataset, metric, bounds } => {
                 let term = self.terms.find(Space::EVAL, &evals::word(dataset, metric));
                 let bounds = evals::comparable(metric, *bounds);
                 let slots = term.map(|term| self.evals.within(term, bounds)).unwrap_or_default();
                 plan.owned(Set::Sparse(slots), not);
             }
-            Condition::Gated(is_gated) => plan.view(bits(&self.slots.gated), not == *is_gated),
-            Condition::HasSuccessor(has) => plan.view(bits(&self.slots.successors), not == *has),
+            Condition::Gated(is_gated) => plan.view(dense(&self.slots.gated), not == *is_gated),
+            Condition::HasSuccessor(has) => plan.view(dense(&self.slots.successors), not == *has),
         }
     }
 
@@ -289,40 +283,57 @@ impl State {
         plan.owned(Set::union(views.into_iter()), is_negated);
     }
 
-    /// Everything whose lineage is as wanted, as far as the viewer may know.
-    fn with_lineage(&self, wanted: LineageWanted, viewer: &Viewer) -> Set {
-        let (traits, must_have) = match wanted {
-            LineageWanted::Permissive => (LicenseTraits::from_bits(u16::MAX), false),
-            LineageWanted::Commercial => {
-                (NOT_COMMERCIAL.into_iter().fold(LicenseTraits::NONE, BitOr::bitor), false)
+    /// Whose lineage is as wanted, as far as the viewer may know.
+    fn plan_lineage<'a>(
+        &'a self,
+        plan: &mut Plan<'a>,
+        wanted: LineageWanted,
+        not: bool,
+        viewer: &Viewer,
+    ) {
+        let own = self.private_lineage(viewer);
+        let (set, is_negated) = match wanted {
+            LineageWanted::Permissive => (dense(self.lineage.any()), !not),
+            LineageWanted::Commercial => (dense(self.lineage.not_commercial()), !not),
+            LineageWanted::Has(traits) => {
+                match LicenseTraits::NAMED.iter().position(|(one, _)| *one == traits) {
+                    Some(index) => (dense(self.lineage.with(index)), not),
+                    None => return plan.owned(self.with_traits(traits, &own), not),
+                }
             }
-            LineageWanted::Has(traits) => (traits, true),
         };
-        let sets = || {
-            let named = LicenseTraits::NAMED.into_iter().enumerate();
-            named
-                .filter(|(_, (one, _))| traits.contains(*one))
-                .map(|(index, _)| self.lineage.with(index))
-        };
-        let mut found = self.slots.live.clone();
-        if must_have {
-            sets().for_each(|set| found.and(set));
-        } else {
-            sets().for_each(|set| found.and_not(set));
+        if own.is_empty() {
+            return plan.view(set, is_negated);
         }
-        for (slot, of_viewer) in self.private_lineage(viewer) {
-            let holds =
-                if must_have { of_viewer.contains(traits) } else { !of_viewer.intersects(traits) };
-            found.set(slot, holds);
+        let mut set = Set::of(set).into_dense();
+        for (slot, traits) in own {
+            let is_in = match wanted {
+                LineageWanted::Permissive => !traits.is_empty(),
+                LineageWanted::Commercial => {
+                    NOT_COMMERCIAL.into_iter().any(|one| traits.contains(one))
+                }
+                LineageWanted::Has(wanted) => traits.contains(wanted),
+            };
+            set.set(slot, is_in);
+        }
+        plan.owned(Set::Dense(set), is_negated);
+    }
+
+    /// Whose lineage has all of these traits; `own` are those that differ for the viewer.
+    fn with_traits(&self, traits: LicenseTraits, own: &HashMap<u32, LicenseTraits>) -> Set {
+        let mut found = self.slots.live.clone();
+        for (index, (one, _)) in LicenseTraits::NAMED.into_iter().enumerate() {
+            if traits.contains(one) {
+                found.and(self.lineage.with(index));
+            }
+        }
+        for (slot, of_viewer) in own {
+            found.set(*slot, of_viewer.contains(traits));
         }
         Set::Dense(found)
     }
 }
 
-/// What keeps a lineage from being used commercially, or from being known well enough.
-const NOT_COMMERCIAL: [LicenseTraits; 4] = [
-    LicenseTraits::NON_COMMERCIAL,
-    LicenseTraits::UNKNOWN_TERMS,
-    LicenseTraits::UNDECLARED,
-    LicenseTraits::UNKNOWN_ANCESTOR,
-];
+fn dense(set: &BitSet) -> View<'_> {
+    View::Dense(set, set.len())
+}

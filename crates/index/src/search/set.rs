@@ -50,6 +50,13 @@ impl Set {
         Self::Sparse(slots)
     }
 
+    pub(crate) fn into_dense(self) -> BitSet {
+        match self {
+            Self::Sparse(slots) => slots.into_iter().collect(),
+            Self::Dense(set) => set,
+        }
+    }
+
     pub(crate) fn view(&self) -> View<'_> {
         match self {
             Self::Sparse(slots) => View::Slice(slots),

@@ -9,6 +9,7 @@
 
 mod highlight;
 mod index;
+mod phrases;
 mod search;
 #[cfg(test)]
 mod tests;

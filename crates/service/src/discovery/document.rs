@@ -86,7 +86,9 @@ fn words(kind: RepoKind, facts: &Facts, settings: &Value) -> Vec<(Facet, String)
     let mut words = Vec::new();
     let mut add = |facet: Facet, found: &mut dyn Iterator<Item = &str>| {
         for word in found.filter(|word| !word.is_empty()).take(NAMES_MAX) {
-            words.push((facet, word.to_lowercase()));
+            // The index compares in any case; ids of repositories are shown as they are spelled.
+            let word = if facet == Facet::Dataset { word.to_owned() } else { word.to_lowercase() };
+            words.push((facet, word));
         }
     };
     add(Facet::Task, &mut facts.pipeline_tag.as_deref().into_iter());

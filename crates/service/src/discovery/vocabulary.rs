@@ -118,16 +118,9 @@ fn plain(used: &[(Facet, Vec<String>)], facet: Facet) -> Vec<(String, String)> {
     words.into_iter().map(|word| (word.clone(), word)).collect()
 }
 
-/// The libraries of the vocabulary, and others in use here.
+/// The libraries in use here, with their names.
 fn library_words(used: &[(Facet, Vec<String>)]) -> Vec<(String, String)> {
-    let mut words: Vec<(String, String)> = vocab::libraries()
-        .iter()
-        .map(|library| (library.id.to_owned(), library.label.clone()))
-        .collect();
-    for (word, label) in plain(used, Facet::Library) {
-        if words.iter().all(|(known, _)| *known != word) {
-            words.push((word, label));
-        }
-    }
-    words
+    let label = |id: &str| vocab::find_library(id).map(|library| library.label.clone());
+    let words = plain(used, Facet::Library).into_iter();
+    words.map(|(word, shown)| (word.clone(), label(&word).unwrap_or(shown))).collect()
 }

@@ -133,7 +133,7 @@ async fn lists_go_page_by_page(world: World) {
     names.sort();
     names.dedup();
     assert_eq!(names.len(), 6, "each once");
-    let missing =
-        world.hub.list_likes(&Actor::Anonymous, &Namespace::parse("none").unwrap(), None, None);
-    assert!(matches!(missing.await, Err(Error::NotFound(_))));
+    let none = Namespace::parse("none").unwrap();
+    let missing = world.hub.list_likes(&Actor::Anonymous, &none, None, None).await;
+    assert!(matches!(missing, Err(Error::NotFound(_))));
 }
