@@ -18,8 +18,8 @@ pub enum DevCommand {
 /// are real: each has a commit that can be cloned and whose files can be downloaded. Only the files of weights are
 /// empty, though their sizes and parameters are told as if they were not.
 ///
-/// The same seed and number make the same catalogue again, on the same day. A million take a few minutes and about
-/// 8 GB on SQLite. Stop it at any time: what was written until then is whole.
+/// The same seed and number make the same catalogue again, on the same day. Stop it at any time: what was written until
+/// then is whole.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 Examples:
