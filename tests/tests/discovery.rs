@@ -34,7 +34,7 @@ impl Scene {
     #[track_caller]
     fn suite(&self, version: HfVersion, parts: &[&str]) {
         let [_, bob, carol] = &self.tokens;
-        let mut args = vec![&**bob, carol, self.lag];
+        let mut args = vec![bob.as_str(), carol.as_str(), self.lag];
         args.extend(parts);
         self.alice.script(version, "discovery_suite.py", &args).success();
     }
