@@ -8,10 +8,12 @@ use crate::config::Flag;
 
 mod admin;
 mod dev;
+mod search;
 mod storage;
 
 pub use admin::{AdminArgs, AdminCommand, OrgCommand, TokenCommand, UserCommand};
 pub use dev::{DevCommand, SeedArgs};
+pub use search::{CardCommand, CheckArgs, KindArg, RemoteArgs, SearchArgs};
 pub use storage::{ExplainArgs, GcArgs, StorageCommand};
 
 const EXAMPLES: &str = "\
@@ -53,6 +55,11 @@ pub enum Command {
     /// Tells what large files take, share, and would free.
     #[command(subcommand)]
     Storage(StorageCommand),
+    /// Searches a running hub by a structured query.
+    Search(SearchArgs),
+    /// Checks model, dataset and Space cards.
+    #[command(subcommand)]
+    Card(CardCommand),
     /// Brings the database's tables up to this release.
     Migrate(MigrateArgs),
     /// Prints the OpenAPI document of the hub's HTTP interface.

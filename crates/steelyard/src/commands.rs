@@ -11,11 +11,14 @@ use crate::config::{Config, Database, Loaded};
 use crate::open;
 
 pub mod admin;
+pub mod card;
 pub mod config;
 pub mod dev;
 pub mod fsck;
 pub mod migrate;
 pub mod openapi;
+mod remote;
+pub mod search;
 pub mod serve;
 pub mod storage;
 
@@ -28,6 +31,8 @@ pub fn run(cli: &Cli) -> Result<()> {
         Command::Fsck(args) => fsck::run(&cli.settings, args),
         Command::Gc(args) => storage::gc(&cli.settings, args),
         Command::Storage(command) => storage::storage(&cli.settings, command),
+        Command::Search(args) => search::run(&cli.settings, args),
+        Command::Card(command) => card::run(&cli.settings, command),
         Command::Migrate(args) => migrate::run(&cli.settings, args),
         Command::Openapi => openapi::run(),
         Command::Dev(command) => dev::run(&cli.settings, command),
