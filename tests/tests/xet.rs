@@ -259,13 +259,12 @@ fn transfers_outlive_their_tokens_and_addresses() {
     let url = format!("http://{}", proxy.address());
     let alice = Client::new(&hub, "alice", &hub.user("alice")).at(&url);
     let folder = hub.scratch("slow");
-    std::fs::create_dir(&folder).unwrap();
     for number in 0..6 {
         let path = folder.join(format!("part-{number}.bin"));
-        std::fs::write(path, noise(number + 1, 12_000_000)).unwrap();
+        std::fs::write(path, noise(number + 1, 8_000_000)).unwrap();
     }
     let patiently = |what: &dyn Fn()| {
-        proxy.slow_down(600_000);
+        proxy.slow_down(200_000);
         let started = Instant::now();
         what();
         proxy.heal();
