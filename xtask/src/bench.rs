@@ -38,6 +38,12 @@ pub(crate) struct Options {
     /// Size of the large file, in MiB.
     #[arg(long, default_value_t = 1024)]
     file_mib: u64,
+    /// Repositories of the largest catalogue that is searched.
+    #[arg(long, default_value_t = 1_000_000)]
+    repos: u64,
+    /// Where catalogues on SQLite are kept, and found again by the next run.
+    #[arg(long)]
+    catalogues: Option<PathBuf>,
     /// Measures this server instead of a fresh release build.
     #[arg(long)]
     bin: Option<PathBuf>,
@@ -49,6 +55,8 @@ struct Bench {
     bin: PathBuf,
     runs: usize,
     file_mib: u64,
+    repos: u64,
+    catalogues: Option<PathBuf>,
 }
 
 type Row = fn(&Bench) -> Result<Vec<Figure>>;
@@ -67,6 +75,8 @@ const ROWS: &[(&str, Row)] = &[
     ("xet-chunking", rows::xet::chunking),
     ("xet-read", rows::xet::plain_read),
     ("xet-recipes", rows::xet_recipes::run),
+    ("discovery", rows::discovery::sqlite),
+    ("discovery-postgres", rows::discovery::postgres),
 ];
 
 /// Measures the rows one after another; a row that fails is named and the others go on.
@@ -87,6 +97,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         bin: options.bin.clone().map_or_else(build, Ok)?,
         runs: options.runs.max(1),
         file_mib: options.file_mib.max(1),
+        repos: options.repos.max(1),
+        catalogues: options.catalogues.clone(),
     };
     let (mut figures, mut failed) = (Vec::new(), Vec::new());
     for (name, row) in ROWS {

@@ -8,15 +8,40 @@ use serde_json::{Map, Value};
 use steelyard_core::RepoKind;
 
 use crate::front_matter::{Card, FrontMatterError};
+use crate::gguf::GgufHeader;
 use crate::validate::SDKS;
 use crate::{arxiv, values};
 
+mod apps;
+mod benchmark;
+mod code;
 mod config;
+mod context;
+mod dataset;
 mod files;
+mod gguf_quants;
+mod quantization;
+mod relation;
 mod tags;
+mod task;
+mod tokenizer;
+mod weights;
+
+pub use benchmark::{Benchmark, BenchmarkTask};
+pub use code::app_text;
+pub use dataset::{DatasetConfig, DatasetFacts, DatasetFeature, DatasetSplit, size_categories};
+pub use gguf_quants::{GgufQuant, quant_bits, quant_label, quant_of_file_type};
+pub use quantization::Quantization;
+pub use relation::BaseRelation;
+pub use tokenizer::TokenizerFacts;
+pub use weights::WeightFile;
 
 /// Largest configuration file that is read, in bytes.
 pub const CONFIG_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Longest title that is taken over, in bytes.
+const TITLE_BYTES_MAX: usize = 512;
+/// Longest name of a class, a type or a token that is taken over, in bytes.
+const WORD_BYTES_MAX: usize = 256;
 
 /// What the facts are derived from. Everything but the file list may be absent.
 #[derive(Debug, Clone, Copy, Default)]
@@ -31,40 +56,18 @@ pub struct CardInput<'a> {
     pub tokenizer_config_json: Option<&'a [u8]>,
     /// The bytes of `adapter_config.json`.
     pub adapter_config_json: Option<&'a [u8]>,
-}
-
-/// How a model was made from its base models.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum BaseRelation {
-    /// Weights to be loaded on top of the base (LoRA and the like).
-    Adapter,
-    /// Several models in one.
-    Merge,
-    /// The base with fewer bits.
-    Quantized,
-    /// The base trained further.
-    Finetune,
-}
-
-impl BaseRelation {
-    /// All relations.
-    pub const ALL: [Self; 4] = [Self::Adapter, Self::Merge, Self::Quantized, Self::Finetune];
-
-    /// The word in cards and tags.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Adapter => "adapter",
-            Self::Merge => "merge",
-            Self::Quantized => "quantized",
-            Self::Finetune => "finetune",
-        }
-    }
-
-    /// Parses the word of a card.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|relation| relation.as_str() == text)
-    }
+    /// The sizes of `files`, in the same order; for large files the size of their content. Empty when unknown.
+    pub sizes: &'a [u64],
+    /// The bytes of `chat_template.jinja`.
+    pub chat_template_jinja: Option<&'a [u8]>,
+    /// The bytes of `model_index.json`, which diffusers writes.
+    pub model_index_json: Option<&'a [u8]>,
+    /// The bytes of a dataset's `eval.yaml`.
+    pub eval_yaml: Option<&'a [u8]>,
+    /// Paths and bytes of a Space's code, the app's file first. Only `.py`, `.ini`, `.html`, `.js` and `.ts` are read.
+    pub code: &'a [(&'a str, &'a [u8])],
+    /// The header of the repository's first GGUF file, where the caller has read it.
+    pub gguf: Option<&'a GgufHeader>,
 }
 
 /// How the transformers library loads the model. Clients take these keys as arguments: there are no others.
@@ -98,8 +101,9 @@ pub struct GateForm {
     pub fields: Option<Value>,
 }
 
-/// Everything the hub tells about a repository besides its files.
+/// Everything the hub tells about a repository besides its files. What an older version wrote can still be read.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Facts {
     /// The metadata of the card in the order of the file; absent without a readable card.
     pub card_data: Option<Value>,
@@ -135,6 +139,63 @@ pub struct Facts {
     pub transformers_info: Option<TransformersInfo>,
     /// The token a fill-mask widget needs.
     pub mask_token: Option<String>,
+    /// Why the relation to the base models was chosen, in words.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub base_evidence: Vec<String>,
+    /// Why the task was chosen, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task_evidence: Option<String>,
+    /// The id of the model that replaces this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub new_version: Option<String>,
+    /// Grams of CO2 the training gave off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub co2_grams: Option<f64>,
+    /// A title other than the name: a Space's `title`, a dataset's `pretty_name`, a model's `model_name`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// The model type of the configuration (`bert`, `llama`), or the architecture of the GGUF header.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model_type: Option<String>,
+    /// The model classes of the configuration.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub architectures: Vec<String>,
+    /// The pipeline class of diffusers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub diffusers_class: Option<String>,
+    /// Tokens the model can take at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub context_tokens: Option<u32>,
+    /// How the weights were made smaller.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quantization: Option<Quantization>,
+    /// The file formats: of weights, or of data.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub formats: Vec<String>,
+    /// The weights, the shards of one model as one file.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub weight_files: Vec<WeightFile>,
+    /// Bytes one would load: the preferred format, or the smallest of several quantizations.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weight_bytes: Option<u64>,
+    /// The quantizations among the GGUF files, the biggest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub gguf_quants: Vec<GgufQuant>,
+    /// How text becomes tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokenizer: Option<TokenizerFacts>,
+    /// The local apps that can run the model, by their ids (`llama.cpp`, `vllm`).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub apps: Vec<String>,
+    /// What a dataset holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dataset: Option<DatasetFacts>,
+    /// What a dataset measures, when it is a benchmark.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub benchmark: Option<Benchmark>,
+    /// Why `eval.yaml` could not be used, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub benchmark_problem: Option<String>,
 }
 
 /// Derives what the hub tells about a repository. Input that cannot be read counts as absent.
@@ -160,12 +221,8 @@ pub fn derive(kind: RepoKind, input: CardInput<'_>) -> Facts {
     };
     match kind {
         RepoKind::Model | RepoKind::Kernel => derive_model(&mut facts, data, &input),
-        RepoKind::Dataset => facts.tags = tags::of_dataset(&facts, data, input.files),
-        RepoKind::Space => {
-            facts.sdk = word(data, "sdk").filter(|sdk| SDKS.contains(&sdk.as_str()));
-            facts.models = repo_ids(data, "models");
-            facts.tags = tags::of_space(&facts, data);
-        }
+        RepoKind::Dataset => derive_dataset(&mut facts, data, &input),
+        RepoKind::Space => derive_space(&mut facts, data, &input),
     }
     facts
 }
@@ -175,14 +232,90 @@ fn derive_model(facts: &mut Facts, data: &Map<String, Value>, input: &CardInput<
     let evidence = files::Evidence::of(input.files);
     facts.transformers_info = configs.transformers_info();
     facts.library_name = library_name(data, &evidence, &configs);
-    facts.pipeline_tag = pipeline_tag(facts, data);
+    let task = task::infer(facts, data, &configs, input.gguf);
+    (facts.pipeline_tag, facts.task_evidence) = task.unzip();
     facts.base_models = repo_ids(data, "base_model");
-    if !facts.base_models.is_empty() {
-        facts.base_model_relation = Some(base_relation(facts, data, &evidence, &configs));
+    if facts.base_models.is_empty() {
+        facts.base_models.extend(configs.adapter_base());
     }
+    if !facts.base_models.is_empty() {
+        let (relation, words) = relation::infer(facts, data, &evidence, &configs);
+        facts.base_model_relation = Some(relation);
+        facts.base_evidence = words;
+    }
+    facts.new_version = word(data, "new_version").filter(|id| values::is_repo_id(id));
+    facts.co2_grams = data.get("co2_eq_emissions").and_then(co2_grams);
+    facts.title = word(data, "model_name").filter(|title| title.len() <= TITLE_BYTES_MAX);
     facts.config = configs.public();
     facts.mask_token = configs.mask_token();
-    facts.tags = tags::of_model(facts, data, &evidence, &configs);
+    facts.model_type = configs.model_type().map(str::to_owned);
+    facts.architectures = configs.architectures();
+    facts.diffusers_class = configs.diffusers_class().map(str::to_owned);
+    facts.quantization = quantization::read(configs.model(), evidence.quantize_config);
+    facts.context_tokens = context::tokens(configs.model(), configs.tokenizer());
+    facts.tokenizer = tokenizer::read(&configs, &evidence, input.chat_template_jinja);
+    facts.formats = evidence.formats.iter().map(|format| (*format).to_owned()).collect();
+    if let Some(header) = input.gguf {
+        add_header(facts, header);
+    }
+    let weights = weights::Weights::of(input.files, input.sizes);
+    facts.weight_bytes = weights.bytes_to_load();
+    facts.gguf_quants = weights.gguf_quants();
+    facts.weight_files = weights.into_files();
+    facts.tags = tags::of_model(facts, data, &evidence, &configs, input.gguf);
+    facts.apps = apps::of(facts, input.gguf);
+}
+
+/// What the header of a GGUF file adds where the configuration is silent.
+fn add_header(facts: &mut Facts, header: &GgufHeader) {
+    if facts.model_type.is_none() {
+        facts.model_type = header.architecture.clone().filter(|text| text.len() <= WORD_BYTES_MAX);
+    }
+    if facts.context_tokens.is_none() {
+        facts.context_tokens = header.context_length.and_then(context::sane);
+    }
+}
+
+fn derive_dataset(facts: &mut Facts, data: &Map<String, Value>, input: &CardInput<'_>) {
+    facts.title = word(data, "pretty_name").filter(|title| title.len() <= TITLE_BYTES_MAX);
+    let dataset = dataset::read(data, input.files);
+    facts.formats = dataset.format.iter().cloned().collect();
+    if let Some(text) = input.eval_yaml {
+        match benchmark::read(text) {
+            Ok(benchmark) => facts.benchmark = Some(benchmark),
+            Err(problem) => facts.benchmark_problem = Some(problem),
+        }
+    }
+    facts.tags = tags::of_dataset(facts, data, &dataset);
+    facts.dataset = (dataset != DatasetFacts::default()).then_some(dataset);
+}
+
+fn derive_space(facts: &mut Facts, data: &Map<String, Value>, input: &CardInput<'_>) {
+    facts.sdk = word(data, "sdk").filter(|sdk| SDKS.contains(&sdk.as_str()));
+    facts.title = word(data, "title").filter(|title| title.len() <= TITLE_BYTES_MAX);
+    facts.models = repo_ids(data, "models");
+    // A card that names them knows better than a look at the code.
+    let found = code::links(input.code);
+    if facts.models.is_empty() {
+        facts.models = found.models;
+    }
+    if facts.datasets.is_empty() {
+        facts.datasets = found.datasets;
+    }
+    facts.tags = tags::of_space(facts, data);
+}
+
+/// A number of grams, or an object that names them.
+fn co2_grams(value: &Value) -> Option<f64> {
+    let number = match value {
+        Value::Object(entries) => entries.get("emissions")?,
+        other => other,
+    };
+    let grams = match number {
+        Value::String(text) => text.trim().parse().ok()?,
+        other => other.as_f64()?,
+    };
+    (grams.is_finite() && grams >= 0.0).then_some(grams)
 }
 
 /// The card's own word first, then a tag that is a library, then the files, then the configuration.
@@ -199,56 +332,6 @@ fn library_name(
         .or_else(from_tags)
         .or_else(|| evidence.library.map(str::to_owned))
         .or_else(|| configs.is_transformers().then(|| "transformers".to_owned()))
-}
-
-/// The card's own word first, then what the library is for, then the model class, then a tag that is a task.
-fn pipeline_tag(facts: &Facts, data: &Map<String, Value>) -> Option<String> {
-    let from_library = || {
-        let task = match facts.library_name.as_deref()? {
-            "sentence-transformers" => "sentence-similarity",
-            "setfit" => "text-classification",
-            "span-marker" => "token-classification",
-            _ => return None,
-        };
-        Some(task.to_owned())
-    };
-    let from_class = || facts.transformers_info.as_ref()?.pipeline_tag.clone();
-    let from_tags = || {
-        let tags = words(data, "tags");
-        let tasks = crate::vocab::pipeline_tags().iter().map(|task| task.id);
-        tasks.into_iter().find(|task| tags.iter().any(|tag| tag == task)).map(str::to_owned)
-    };
-    word(data, "pipeline_tag").or_else(from_library).or_else(from_class).or_else(from_tags)
-}
-
-/// The card's own word first, then the evidence: adapter files, fewer bits, several bases.
-fn base_relation(
-    facts: &Facts,
-    data: &Map<String, Value>,
-    evidence: &files::Evidence,
-    configs: &config::Configs,
-) -> BaseRelation {
-    let library = facts.library_name.as_deref();
-    if let Some(relation) =
-        word(data, "base_model_relation").and_then(|word| BaseRelation::parse(&word))
-    {
-        relation
-    } else if evidence.adapter_config
-        || matches!(library, Some("peft" | "adapter-transformers"))
-        || data.contains_key("instance_prompt")
-    {
-        BaseRelation::Adapter
-    } else if evidence.has_format("gguf")
-        || evidence.quantize_config
-        || configs.is_quantized()
-        || data.contains_key("quantized_by")
-    {
-        BaseRelation::Quantized
-    } else if facts.base_models.len() > 1 {
-        BaseRelation::Merge
-    } else {
-        BaseRelation::Finetune
-    }
 }
 
 fn gate_form(data: &Map<String, Value>) -> GateForm {

@@ -82,6 +82,18 @@ pub struct GgufHeader {
     pub split_count: Option<u64>,
 }
 
+impl GgufHeader {
+    /// The label of the quantization (`Q4_K_M`), where the header tells it.
+    pub fn quantization(&self) -> Option<&'static str> {
+        crate::facts::quant_of_file_type(self.file_type?)
+    }
+
+    /// Bits per weight, nominally.
+    pub fn bits(&self) -> Option<u8> {
+        crate::facts::quant_bits(self.quantization()?)
+    }
+}
+
 /// Reads the header from the first bytes of a file, or says how many bytes to try next.
 pub fn parse_header(head: &[u8]) -> Result<HeaderNeed, GgufError> {
     let have = head.len() as u64;

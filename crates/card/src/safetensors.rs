@@ -19,6 +19,8 @@ pub const INDEX_BYTES_MAX: usize = 100_000_000;
 pub const SHARDS_MAX: usize = 10_000;
 /// Bytes before the header.
 const LENGTH_BYTES: u64 = 8;
+/// Longest name of a tensor that errors show.
+const NAME_CHARS_MAX: usize = 200;
 /// Most dimensions of a tensor.
 const DIMENSIONS_MAX: usize = 64;
 
@@ -183,6 +185,7 @@ pub fn parse_header(head: &[u8]) -> Result<HeaderNeed, SafetensorsError> {
         parameters.add(&tensor.dtype, tensor.parameters)?;
         tensors.push(tensor);
     }
+    check_overlap(&tensors)?;
     Ok(HeaderNeed::Done(SafetensorsHeader {
         metadata: raw.metadata,
         tensors,
@@ -210,7 +213,26 @@ fn check_tensor(name: String, raw: RawTensor) -> Result<Tensor, SafetensorsError
         Some(count) if !fills(&dtype, count, end - begin) => "does not fill its place in the file",
         Some(parameters) => return Ok(Tensor { name, dtype, shape, data_offsets, parameters }),
     };
-    Err(SafetensorsError::Tensor { name: name.chars().take(200).collect(), rule })
+    Err(SafetensorsError::Tensor { name: name.chars().take(NAME_CHARS_MAX).collect(), rule })
+}
+
+/// No byte belongs to two tensors: a file that says so was made to deceive, or counts its parameters twice.
+fn check_overlap(tensors: &[Tensor]) -> Result<(), SafetensorsError> {
+    let with_bytes = tensors.iter().filter(|tensor| tensor.data_offsets.0 < tensor.data_offsets.1);
+    let mut places: Vec<(u64, u64, &str)> = with_bytes
+        .map(|tensor| (tensor.data_offsets.0, tensor.data_offsets.1, tensor.name.as_str()))
+        .collect();
+    places.sort_unstable();
+    for pair in places.windows(2) {
+        if pair[1].0 < pair[0].1 {
+            let name = pair[1].2.chars().take(NAME_CHARS_MAX).collect();
+            return Err(SafetensorsError::Tensor {
+                name,
+                rule: "shares bytes with another tensor",
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Whether so many numbers take so many bytes. Types yet to be invented are believed.

@@ -4,12 +4,16 @@
 //! closed list that does not hold the value, a `model-index` its readers cannot read. Whatever is merely
 //! doubtful is a warning, and keys nobody knows are nobody's business.
 
+use std::collections::{BTreeSet, HashMap};
+
 use serde_json::Value;
 use steelyard_core::RepoKind;
 
 use crate::front_matter::{Card, FrontMatterError};
+use crate::{front_matter, values, yaml};
 
 mod fields;
+mod keys;
 mod model_index;
 
 pub(crate) use fields::{SDKS, TAGS_MAX};
@@ -55,6 +59,25 @@ impl Report {
 
 /// Checks the metadata of a README against the rules for its kind of repository.
 pub fn validate(kind: RepoKind, readme: &str) -> Report {
+    validate_repo(kind, None, readme)
+}
+
+/// Checks the bytes of a README, which may be no text at all; see [`validate_repo`].
+pub fn validate_bytes(kind: RepoKind, id: Option<&str>, readme: &[u8]) -> Report {
+    match std::str::from_utf8(readme) {
+        Ok(text) => validate_repo(kind, id, text),
+        Err(error) => {
+            let before = &readme[..error.valid_up_to()];
+            let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+            let message = "README.md is not UTF-8, so its metadata is not read".to_owned();
+            let issue = Issue { message, line: Some(line) };
+            Report { errors: Vec::new(), warnings: vec![issue] }
+        }
+    }
+}
+
+/// Checks the metadata of the README of a repository whose id (`namespace/name`) is known.
+pub fn validate_repo(kind: RepoKind, id: Option<&str>, readme: &str) -> Report {
     let mut report = Report::default();
     let card = match Card::parse(readme) {
         Ok(card) => card,
@@ -73,15 +96,25 @@ pub fn validate(kind: RepoKind, readme: &str) -> Report {
         report.warnings.push(Issue { message, line: None });
         return report;
     }
-    let mut checker = Checker { card: &card, report };
+    let mut checker = Checker { card: &card, id, errors: Vec::new(), warnings: Vec::new() };
     fields::check(&mut checker, kind);
-    checker.report
+    keys::check(&mut checker, kind);
+    checker.finish(readme)
 }
 
 /// The card under examination and what was found so far.
 struct Checker<'a> {
     card: &'a Card<'a>,
-    report: Report,
+    id: Option<&'a str>,
+    errors: Vec<Finding>,
+    warnings: Vec<Finding>,
+}
+
+/// A rule that is broken, and the path of the value that breaks it: `key`, `key[1]`, `key[1].part`.
+#[derive(PartialEq)]
+struct Finding {
+    message: String,
+    path: Option<String>,
 }
 
 impl<'a> Checker<'a> {
@@ -90,23 +123,72 @@ impl<'a> Checker<'a> {
         self.card.data.get(key).filter(|value| !value.is_null())
     }
 
-    fn error(&mut self, key: &str, message: String) {
-        let line = self.card.line_of(key);
-        push(&mut self.report.errors, Issue { message, line });
+    fn error(&mut self, path: &str, message: String) {
+        push(&mut self.errors, path, message);
     }
 
-    fn warn(&mut self, key: &str, message: String) {
-        let line = self.card.line_of(key);
-        push(&mut self.report.warnings, Issue { message, line });
+    fn warn(&mut self, path: &str, message: String) {
+        push(&mut self.warnings, path, message);
+    }
+
+    /// The words of a key with the path of each.
+    fn words(&self, key: &str) -> Vec<(String, String)> {
+        match self.value(key) {
+            Some(Value::Array(items)) => {
+                let words = items.iter().enumerate();
+                words
+                    .filter_map(|(at, item)| Some((format!("{key}[{at}]"), values::word(item)?)))
+                    .collect()
+            }
+            Some(value) => {
+                values::words(value).into_iter().map(|word| (key.to_owned(), word)).collect()
+            }
+            None => Vec::new(),
+        }
+    }
+
+    /// Finds the lines of what was found. Keys know theirs; for what lies deeper the text is walked once more.
+    fn finish(self, readme: &str) -> Report {
+        let findings = || self.errors.iter().chain(&self.warnings);
+        let deep = findings()
+            .filter_map(|finding| finding.path.as_ref())
+            .filter(|path| self.card.line_of(path).is_none());
+        let wanted: BTreeSet<String> =
+            deep.flat_map(|path| ways(path)).map(str::to_owned).collect();
+        let found = match front_matter::split(readme) {
+            Ok(Some(split)) if !wanted.is_empty() => {
+                let found = yaml::locate(split.yaml, &wanted);
+                found.into_iter().map(|(path, line)| (path, line + split.yaml_line - 1)).collect()
+            }
+            _ => HashMap::new(),
+        };
+        let line_of = |path: &str| {
+            ways(path).find_map(|way| self.card.line_of(way).or_else(|| found.get(way).copied()))
+        };
+        let issues = |findings: &[Finding]| {
+            let issue = |finding: &Finding| Issue {
+                message: finding.message.clone(),
+                line: finding.path.as_deref().and_then(line_of),
+            };
+            findings.iter().map(issue).collect()
+        };
+        Report { errors: issues(&self.errors), warnings: issues(&self.warnings) }
     }
 }
 
-fn push(issues: &mut Vec<Issue>, issue: Issue) {
-    if issues.len() < ISSUES_MAX {
-        issues.push(issue);
-    } else if issues.len() == ISSUES_MAX {
-        issues
-            .push(Issue { message: "there are more problems of this kind".to_owned(), line: None });
+/// A path and those it leads through, the longest first: `a[1].b`, `a[1]`, `a`.
+fn ways(path: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(path), |path| path.rfind(['.', '[']).map(|at| &path[..at]))
+}
+
+fn push(findings: &mut Vec<Finding>, path: &str, message: String) {
+    if findings.len() < ISSUES_MAX {
+        findings.push(Finding { message, path: Some(path.to_owned()) });
+    } else if findings.len() == ISSUES_MAX {
+        findings.push(Finding {
+            message: "there are more problems of this kind".to_owned(),
+            path: None,
+        });
     }
 }
 

@@ -8,6 +8,10 @@ use std::collections::HashMap;
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, Tag};
 use serde_json::{Map, Number, Value};
 
+mod locate;
+
+pub(crate) use locate::locate;
+
 /// Deepest nesting of lists and mappings.
 const DEPTH_MAX: usize = 64;
 /// What one node costs beside the bytes of its text.
@@ -39,21 +43,31 @@ impl From<ScanError> for YamlError {
 pub(crate) struct Document {
     pub(crate) value: Value,
     pub(crate) key_lines: HashMap<String, usize>,
+    /// Where the items stand, when the outermost is a list.
+    pub(crate) item_lines: Vec<usize>,
 }
 
 /// Parses one document; an empty one is null.
 pub(crate) fn parse(text: &str) -> Result<Document, YamlError> {
-    let mut options = granit_parser::Options::default();
-    options.flow_nesting_limit = DEPTH_MAX;
-    options.block_nesting_limit = DEPTH_MAX;
-    options.emit_comments = false;
     let mut builder = Builder::default();
-    let mut parser = Parser::new_from_str_with_options(text, options);
+    let mut parser = Parser::new_from_str_with_options(text, options());
     while let Some(event) = parser.next_event() {
         let (event, span) = event?;
         builder.take(event, span)?;
     }
-    Ok(Document { value: builder.root.unwrap_or(Value::Null), key_lines: builder.key_lines })
+    Ok(Document {
+        value: builder.root.unwrap_or(Value::Null),
+        key_lines: builder.key_lines,
+        item_lines: builder.item_lines,
+    })
+}
+
+fn options() -> granit_parser::Options {
+    let mut options = granit_parser::Options::default();
+    options.flow_nesting_limit = DEPTH_MAX;
+    options.block_nesting_limit = DEPTH_MAX;
+    options.emit_comments = false;
+    options
 }
 
 /// A finished node, with what it costs to copy.
@@ -90,11 +104,13 @@ struct Builder {
     documents: usize,
     cost: usize,
     key_lines: HashMap<String, usize>,
+    item_lines: Vec<usize>,
 }
 
 impl Builder {
     fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), YamlError> {
         let line = span.start.line();
+        self.note_item(&event, line);
         match event {
             Event::DocumentStart(..) => {
                 self.documents += 1;
@@ -131,6 +147,19 @@ impl Builder {
             _ => {}
         }
         Ok(())
+    }
+
+    fn note_item(&mut self, event: &Event<'_>, line: usize) {
+        let begins = matches!(
+            event,
+            Event::Scalar(..)
+                | Event::Alias(_)
+                | Event::SequenceStart(..)
+                | Event::MappingStart(..)
+        );
+        if begins && matches!(self.frames.as_slice(), [Frame { items: Items::List(_), .. }]) {
+            self.item_lines.push(line);
+        }
     }
 
     fn awaits_key(&self) -> bool {

@@ -22,6 +22,11 @@ impl AccountKind {
             Self::Org => "org",
         }
     }
+
+    /// Reads a stored word.
+    pub(crate) fn of(word: &str) -> Self {
+        if word == "org" { Self::Org } else { Self::User }
+    }
 }
 
 /// A user or an organisation.
@@ -144,6 +149,25 @@ pub async fn list_accounts(
     );
     let rows = conn.fetch_all(sql, args![kind.as_str(), after, limit]).await?;
     rows.iter().map(account).collect()
+}
+
+/// Accounts of a kind whose names begin with a text or else contain it, in any case; the former first.
+pub async fn find_accounts_like(
+    conn: &mut Conn,
+    kind: AccountKind,
+    text: &str,
+    limit: i64,
+) -> Result<Vec<AccountRow>, DbError> {
+    let folded = text.to_ascii_lowercase();
+    let escaped = folded.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    let sql = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM account WHERE kind = $1 AND name_folded LIKE $2 ESCAPE '\\' \
+         ORDER BY CASE WHEN name_folded LIKE $3 ESCAPE '\\' THEN 0 ELSE 1 END, name_folded LIMIT $4"
+    );
+    let args = args![kind.as_str(), format!("%{escaped}%"), format!("{escaped}%"), limit];
+    conn.fetch_all(sql, args).await?.iter().map(account).collect()
 }
 
 /// How many users there are.

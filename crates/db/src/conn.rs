@@ -189,6 +189,7 @@ macro_rules! bind {
         for value in $args {
             query = match value {
                 Value::Int(value) => query.bind(value),
+                Value::Double(value) => query.bind(value),
                 Value::Bool(value) => query.bind(value),
                 Value::Text(value) => query.bind(value),
                 Value::Bytes(value) => query.bind(value),

@@ -1,6 +1,7 @@
 //! Where the two engines must part.
 
-use crate::Conn;
+use crate::conn::args;
+use crate::{Conn, DbError, Row};
 
 macro_rules! claim_job {
     ($locking:literal) => {
@@ -41,4 +42,28 @@ pub(crate) fn share_rows(conn: &Conn) -> &'static str {
 /// What keeps the rows a statement returns from being deleted until the transaction ends.
 pub(crate) fn hold_rows(conn: &Conn) -> &'static str {
     if conn.is_postgres() { " FOR KEY SHARE" } else { "" }
+}
+
+/// What PostgreSQL's statements see now, as text.
+pub(crate) async fn snapshot(conn: &mut Conn) -> Result<String, DbError> {
+    conn.fetch_one("SELECT pg_current_snapshot()::text AS snapshot", args![])
+        .await?
+        .text("snapshot")
+}
+
+/// Events that PostgreSQL's snapshot `to` sees and `from` does not, with ids after `after`, in order of id.
+pub(crate) async fn events_between(
+    conn: &mut Conn,
+    from: &str,
+    to: &str,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<Row>, DbError> {
+    // Transactions before the oldest one that ran at `from` had ended by then; the index finds the others.
+    let sql = "SELECT id, at, kind, actor_id, repo_id, payload FROM event \
+               WHERE tx > 0 AND tx >= pg_snapshot_xmin($1::text::pg_snapshot)::text::bigint \
+               AND NOT pg_visible_in_snapshot(tx::text::xid8, $1::text::pg_snapshot) \
+               AND pg_visible_in_snapshot(tx::text::xid8, $2::text::pg_snapshot) \
+               AND id > $3 ORDER BY id LIMIT $4";
+    conn.fetch_all(sql, args![from, to, after, limit]).await
 }

@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 use steelyard_core::Timestamp;
 
 use crate::conn::args;
-use crate::{Conn, DbError, Tx, Value};
+use crate::{Conn, DbError, Row, Tx, Value};
 
 /// One event.
 #[derive(Debug, Clone)]
@@ -66,7 +66,7 @@ pub async fn append_event(
     append_events(tx, std::slice::from_ref(&event)).await
 }
 
-/// Events after `after`, oldest first.
+/// Visible events after `after`, oldest first; on PostgreSQL smaller ids may still become visible, see [`crate::feed`].
 pub async fn list_events(
     conn: &mut Conn,
     after: i64,
@@ -74,16 +74,22 @@ pub async fn list_events(
 ) -> Result<Vec<EventRow>, DbError> {
     let sql = "SELECT id, at, kind, actor_id, repo_id, payload FROM event WHERE id > $1 ORDER BY id LIMIT $2";
     let rows = conn.fetch_all(sql, args![after, limit]).await?;
-    rows.iter()
-        .map(|row| {
-            Ok(EventRow {
-                id: row.int("id")?,
-                at: row.timestamp("at")?,
-                kind: row.text("kind")?,
-                actor_id: row.opt_int("actor_id")?,
-                repo_id: row.opt_int("repo_id")?,
-                payload: row.json("payload")?,
-            })
-        })
-        .collect()
+    rows.iter().map(event).collect()
+}
+
+/// The id of the newest event that is visible, 0 when there is none. To follow the log, see [`crate::feed`].
+pub async fn last_event_id(conn: &mut Conn) -> Result<i64, DbError> {
+    let sql = "SELECT COALESCE(MAX(id), 0) AS id FROM event";
+    conn.fetch_one(sql, args![]).await?.int("id")
+}
+
+pub(crate) fn event(row: &Row) -> Result<EventRow, DbError> {
+    Ok(EventRow {
+        id: row.int("id")?,
+        at: row.timestamp("at")?,
+        kind: row.text("kind")?,
+        actor_id: row.opt_int("actor_id")?,
+        repo_id: row.opt_int("repo_id")?,
+        payload: row.json("payload")?,
+    })
 }

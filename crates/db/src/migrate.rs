@@ -29,6 +29,12 @@ const SOURCES: &[Source] = &[
         sqlite: include_str!("../migrations/sqlite/0002_xet.sql"),
         postgres: include_str!("../migrations/postgres/0002_xet.sql"),
     },
+    Source {
+        version: 3,
+        name: "discovery",
+        sqlite: include_str!("../migrations/sqlite/0003_discovery.sql"),
+        postgres: include_str!("../migrations/postgres/0003_discovery.sql"),
+    },
 ];
 
 /// Times a migration of an SQLite file is tried while other processes migrate it too.

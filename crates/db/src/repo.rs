@@ -6,9 +6,11 @@ use steelyard_core::{
 };
 
 use crate::account::AccountKind;
+use crate::batch::{fetch_in, keys};
 use crate::conn::args;
 use crate::refs::{self, GitRow, RefRow};
-use crate::{Conn, DbError, Row, Tx};
+use crate::viewer::Viewer;
+use crate::{Conn, DbError, Row, Tx, Value};
 
 /// A repository that exists (deleted ones are not returned by this module).
 #[derive(Debug, Clone)]
@@ -43,17 +45,24 @@ pub struct RepoRow {
     pub facts: Json,
 }
 
+/// What [`repo`] reads of `repo r` and its owner `account a`, and more columns where given.
 macro_rules! select {
     () => {
-        "SELECT r.id, r.public_id, r.kind, r.owner_id, a.kind AS owner_kind, a.name AS owner_name, r.name, \
-         r.creator_id, r.visibility, r.gated, r.disabled, r.created_at, r.last_modified, r.settings, r.facts \
-         FROM repo r JOIN account a ON a.id = r.owner_id "
+        $crate::repo::select!("")
+    };
+    ($more:literal) => {
+        concat!(
+            "SELECT r.id, r.public_id, r.kind, r.owner_id, a.kind AS owner_kind, a.name AS owner_name, r.name, \
+             r.creator_id, r.visibility, r.gated, r.disabled, r.created_at, r.last_modified, r.settings, r.facts",
+            $more,
+            " FROM repo r JOIN account a ON a.id = r.owner_id "
+        )
     };
 }
+pub(crate) use select;
 
-fn repo(row: &Row) -> Result<RepoRow, DbError> {
-    let owner_kind =
-        if row.text("owner_kind")? == "org" { AccountKind::Org } else { AccountKind::User };
+pub(crate) fn repo(row: &Row) -> Result<RepoRow, DbError> {
+    let owner_kind = AccountKind::of(&row.text("owner_kind")?);
     let namespace = row.parsed("owner_name", Namespace::parse)?;
     let name = row.parsed("name", RepoName::parse)?;
     Ok(RepoRow {
@@ -208,6 +217,12 @@ pub async fn find_repo_by_id(conn: &mut Conn, id: i64) -> Result<Option<RepoRow>
     conn.fetch_optional(sql, args![id]).await?.as_ref().map(repo).transpose()
 }
 
+/// Those of these repositories that exist, in order of key.
+pub async fn find_repos_by_id(conn: &mut Conn, ids: &[i64]) -> Result<Vec<RepoRow>, DbError> {
+    let sql = concat!(select!(), "WHERE r.id IN {keys} AND r.deleted_at IS NULL ORDER BY r.id");
+    fetch_in(conn, sql, args![], &keys(ids)).await?.iter().map(repo).collect()
+}
+
 /// Every repository in order of key, after `after`; for jobs and fsck.
 pub async fn list_all_repos(
     conn: &mut Conn,
@@ -254,45 +269,39 @@ pub enum RepoSort {
 pub async fn list_repos(conn: &mut Conn, wanted: &ListRepos) -> Result<Vec<RepoRow>, DbError> {
     let mut sql = String::from(select!());
     let mut values = args![wanted.limit];
-    let mut place = |value: crate::Value| {
-        values.push(value);
-        format!("${}", values.len())
-    };
     sql.push_str("WHERE r.deleted_at IS NULL");
     if let Some(kind) = wanted.kind {
-        sql.push_str(&format!(" AND r.kind = {}", place(kind.as_str().into())));
+        sql.push_str(&format!(" AND r.kind = {}", place(&mut values, kind.as_str())));
     }
     if let Some(owner) = wanted.owner_id {
-        sql.push_str(&format!(" AND r.owner_id = {}", place(owner.into())));
+        sql.push_str(&format!(" AND r.owner_id = {}", place(&mut values, owner)));
     }
     for text in &wanted.search {
         let pattern =
             format!("%{}%", text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
-        let place = place(pattern.into());
+        let place = place(&mut values, pattern);
         sql.push_str(&format!(
             " AND (a.name_folded || '/' || r.name_folded) LIKE {place} ESCAPE '\\'"
         ));
     }
-    if !wanted.sees_all {
-        sql.push_str(" AND (r.visibility = 'public'");
-        if let Some(viewer) = wanted.viewer_id {
-            let viewer = place(viewer.into());
-            sql.push_str(&format!(
-                " OR r.owner_id = {viewer} OR r.owner_id IN (SELECT org_id FROM org_member WHERE user_id = {viewer})"
-            ));
-        }
-        sql.push(')');
-    }
+    let viewer = Viewer { user_id: wanted.viewer_id, sees_all: wanted.sees_all };
+    sql.push_str(&viewer.condition(&mut values));
     let column = match wanted.sort {
         RepoSort::CreatedAt => "r.created_at",
         RepoSort::LastModified => "r.last_modified",
     };
     if let Some((value, id)) = wanted.after {
-        let (value, id) = (place(value.into()), place(id.into()));
+        let (value, id) = (place(&mut values, value), place(&mut values, id));
         sql.push_str(&format!(" AND ({column} < {value} OR ({column} = {value} AND r.id < {id}))"));
     }
     sql.push_str(&format!(" ORDER BY {column} DESC, r.id DESC LIMIT $1"));
     conn.fetch_dynamic(sql, values).await?.iter().map(repo).collect()
+}
+
+/// Adds a parameter; returns what stands for it.
+fn place(values: &mut Vec<Value>, value: impl Into<Value>) -> String {
+    values.push(value.into());
+    format!("${}", values.len())
 }
 
 /// Changes what is given and leaves the rest.
@@ -322,6 +331,12 @@ pub async fn touch_repo(
     let sql = "UPDATE repo SET last_modified = $2, facts = COALESCE($3, facts) WHERE id = $1";
     tx.execute_later(sql, args![id, now, facts.map(Json::to_string)]).await?;
     Ok(())
+}
+
+/// Replaces what was derived from the head, unless that changed meanwhile. True when it was replaced.
+pub async fn replace_facts(tx: &mut Tx, id: i64, old: &Json, new: &Json) -> Result<bool, DbError> {
+    let sql = "UPDATE repo SET facts = $3 WHERE id = $1 AND facts = $2";
+    Ok(tx.execute(sql, args![id, old.to_string(), new.to_string()]).await? == 1)
 }
 
 /// Gives the repository another name and leaves a redirect at the old one.
@@ -371,6 +386,13 @@ pub async fn list_deleted_repos(
 /// Removes every row that hangs on a deleted repository, but its packs: [`crate::pack::detach_all`] comes first.
 pub async fn purge_repo(tx: &mut Tx, id: i64) -> Result<(), DbError> {
     for sql in [
+        "DELETE FROM repo_like WHERE repo_id = $1",
+        "DELETE FROM download_day WHERE repo_id = $1",
+        "DELETE FROM repo_stats WHERE repo_id = $1",
+        "DELETE FROM repo_weights WHERE repo_id = $1",
+        "DELETE FROM repo_card WHERE repo_id = $1",
+        "DELETE FROM eval_result WHERE repo_id = $1",
+        "DELETE FROM model_base WHERE repo_id = $1",
         "DELETE FROM lfs_lock WHERE repo_id = $1",
         "DELETE FROM lfs_upload WHERE repo_id = $1",
         "DELETE FROM lfs_link WHERE repo_id = $1",

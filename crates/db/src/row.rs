@@ -12,6 +12,8 @@ use crate::DbError;
 pub enum Value {
     /// BIGINT.
     Int(Option<i64>),
+    /// DOUBLE PRECISION or REAL; must be finite, because SQLite makes NULL of NaN.
+    Double(f64),
     /// BOOLEAN.
     Bool(bool),
     /// TEXT.
@@ -29,6 +31,7 @@ macro_rules! value_from {
 value_from! {
     i64 => |v| Self::Int(Some(v)),
     Option<i64> => |v| Self::Int(v),
+    f64 => |v| Self::Double(v),
     bool => |v| Self::Bool(v),
     &str => |v| Self::Text(Some(v.to_owned())),
     String => |v| Self::Text(Some(v)),
@@ -51,6 +54,11 @@ impl Value {
     pub(crate) fn count(count: u64) -> Self {
         Self::Int(Some(i64::try_from(count).unwrap_or(i64::MAX)))
     }
+}
+
+/// Text without NUL, which PostgreSQL cannot store; for what comes out of files.
+pub(crate) fn clean(text: &str) -> String {
+    text.replace('\0', "")
 }
 
 /// One row of a result.
@@ -94,9 +102,20 @@ impl Row {
         u64::try_from(self.int(column)?).map_err(|_| DbError::Inconsistent { column })
     }
 
+    /// A BIGINT that counts bytes or rows and may be NULL.
+    pub fn opt_count(&self, column: &'static str) -> Result<Option<u64>, DbError> {
+        let number = self.opt_int(column)?.map(u64::try_from).transpose();
+        number.map_err(|_| DbError::Inconsistent { column })
+    }
+
     /// A BIGINT that always fits 32 bits.
     pub fn small(&self, column: &'static str) -> Result<u32, DbError> {
         u32::try_from(self.int(column)?).map_err(|_| DbError::Inconsistent { column })
+    }
+
+    /// A DOUBLE PRECISION.
+    pub fn double(&self, column: &'static str) -> Result<f64, DbError> {
+        self.get(column)
     }
 
     /// A BOOLEAN.

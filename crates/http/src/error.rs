@@ -64,7 +64,7 @@ fn status_and_code(error: &Error) -> (StatusCode, Option<&'static str>) {
         }
         Error::NotFound(Missing::Other(_)) => (StatusCode::NOT_FOUND, None),
         Error::Moved { .. } => (StatusCode::TEMPORARY_REDIRECT, None),
-        Error::Invalid(_) => (StatusCode::BAD_REQUEST, None),
+        Error::Invalid(_) | Error::Query(_) => (StatusCode::BAD_REQUEST, None),
         Error::Conflict { .. } => (StatusCode::CONFLICT, None),
         Error::Stale => (StatusCode::PRECONDITION_FAILED, None),
         Error::BadCredentials | Error::LoginRequired(_) => (StatusCode::UNAUTHORIZED, None),
@@ -107,6 +107,10 @@ impl IntoResponse for ApiError {
             headers.insert(ERROR_CODE, HeaderValue::from_static(code));
         }
         let mut body = json!({"error": record.message});
+        if let Error::Query(query) = &error {
+            body["at"] = json!({"start": query.at.start, "end": query.at.end});
+            body["hint"] = json!(query.hint);
+        }
         let mut moved = None;
         match &error {
             // Clients remember for good that this commit has no such file; so not for one that may come back.

@@ -24,13 +24,29 @@ impl FromRequestParts<Hub> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, hub: &Hub) -> Result<Self, ApiError> {
         let Some(token) = token_of(&parts.headers)? else { return Ok(Self(Actor::Anonymous)) };
-        let peer =
-            parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_string());
-        let forwarded = forwarded_for(&parts.headers, hub.settings().trusted_proxies);
-        let address = forwarded.or(peer.as_deref()).unwrap_or("unknown");
-        let actor = hub.authenticate(&token, address).await?;
+        let actor = hub.authenticate(&token, &address_of(parts, hub)).await?;
         Ok(Self(actor))
     }
+}
+
+/// The address a request comes from, as far as it can be trusted.
+#[derive(Debug, Clone)]
+pub(crate) struct ClientAddress(pub(crate) String);
+
+impl FromRequestParts<Hub> for ClientAddress {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, hub: &Hub) -> Result<Self, Self::Rejection> {
+        Ok(Self(address_of(parts, hub)))
+    }
+}
+
+fn address_of(parts: &Parts, hub: &Hub) -> String {
+    if let Some(address) = forwarded_for(&parts.headers, hub.settings().trusted_proxies) {
+        return address.to_owned();
+    }
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+    peer.map_or_else(|| "unknown".to_owned(), |info| info.0.ip().to_string())
 }
 
 /// The client's address as the outermost of so many trusted proxies saw it. What stands further left in
@@ -172,6 +188,11 @@ impl Params {
     /// True for `true`, `1`, `True` and an empty value.
     pub fn flag(&self, key: &str) -> bool {
         matches!(self.get(key), Some("true" | "True" | "1" | ""))
+    }
+
+    /// All but one key.
+    pub fn without(&self, key: &str) -> Self {
+        Self(self.0.iter().filter(|(name, _)| name != key).cloned().collect())
     }
 
     /// The pairs, to build the address of the next page.

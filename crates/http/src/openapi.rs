@@ -231,7 +231,9 @@ fn who(access: Access) -> &'static str {
         Access::Repo(Action::ReadContent) => {
             "whoever may see the repository and, if its files are gated, is on its list"
         }
-        Access::Repo(Action::ProposeChange) => "whoever may see the repository, with a write token",
+        Access::Repo(Action::ProposeChange | Action::LikeRepo) => {
+            "whoever may see the repository, with a write token"
+        }
         Access::Repo(Action::WriteContent) => {
             "the owner, and in an organisation members with the role write, or contributor for repositories they \
              created; with a write token"

@@ -49,6 +49,9 @@ pub enum Error {
     /// A value breaks a rule.
     #[error(transparent)]
     Invalid(#[from] Invalid),
+    /// A structured query that cannot be read.
+    #[error("invalid query: {0}")]
+    Query(steelyard_index::query::QueryError),
     /// It exists already, or somebody else changed it.
     #[error("{message}")]
     Conflict {
@@ -126,6 +129,7 @@ impl Error {
             Self::NotFound(_) => "not_found",
             Self::Moved { .. } => "moved",
             Self::Invalid(_) => "invalid",
+            Self::Query(_) => "invalid_query",
             Self::Conflict { .. } => "conflict",
             Self::Stale => "stale",
             Self::BadCredentials => "bad_credentials",

@@ -12,6 +12,8 @@ use steelyard_git::tool::GitBinary;
 
 use crate::Result;
 use crate::access::{Throttle, ThrottleSettings};
+use crate::counters::Counters;
+use crate::discovery::Discovery;
 use crate::fetch::Hydrations;
 use crate::history::Histories;
 use crate::lfs::LfsSettings;
@@ -85,7 +87,9 @@ struct Inner {
     parts: HubParts,
     signer: UrlSigner,
     xet: XetState,
+    discovery: Discovery,
     throttle: Throttle,
+    counters: Counters,
     histories: Histories,
     hydrations: Hydrations,
     facts: Cache<(i64, Oid), Arc<serde_json::Value>>,
@@ -110,11 +114,14 @@ impl Hub {
         let xet = XetState::new(&secret, &parts.settings.xet);
         let hydrations = Hydrations::new(&parts.settings.cache_dir);
         let throttle = Throttle::new(parts.settings.throttle);
+        let counters = Counters::new(&secret);
         let inner = Inner {
             parts,
             signer,
             xet,
+            discovery: Discovery::default(),
             throttle,
+            counters,
             histories: Histories::new(),
             hydrations,
             facts: Cache::new(FACTS_CACHE_ENTRIES),
@@ -154,9 +161,19 @@ impl Hub {
         &self.inner.xet
     }
 
+    /// The search index of this replica.
+    pub(crate) fn discovery(&self) -> &Discovery {
+        &self.inner.discovery
+    }
+
     /// Failed logins.
     pub(crate) fn throttle(&self) -> &Throttle {
         &self.inner.throttle
+    }
+
+    /// What this replica counted.
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.inner.counters
     }
 
     /// The repositories' objects as this replica sees them.

@@ -6,6 +6,8 @@
 pub mod access;
 pub mod accounts;
 pub mod commits;
+pub mod counters;
+pub mod discovery;
 mod error;
 pub mod fetch;
 pub mod fsck;
@@ -17,6 +19,7 @@ pub mod push;
 pub mod refs;
 pub mod repos;
 pub mod revisions;
+pub mod seed;
 pub mod xet;
 
 pub use access::{Action, Actor};

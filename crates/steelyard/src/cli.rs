@@ -7,9 +7,11 @@ use clap::{Args, Parser, Subcommand};
 use crate::config::Flag;
 
 mod admin;
+mod dev;
 mod storage;
 
 pub use admin::{AdminArgs, AdminCommand, OrgCommand, TokenCommand, UserCommand};
+pub use dev::{DevCommand, SeedArgs};
 pub use storage::{ExplainArgs, GcArgs, StorageCommand};
 
 const EXAMPLES: &str = "\
@@ -55,6 +57,9 @@ pub enum Command {
     Migrate(MigrateArgs),
     /// Prints the OpenAPI document of the hub's HTTP interface.
     Openapi,
+    /// For those who test and measure.
+    #[command(subcommand)]
+    Dev(DevCommand),
 }
 
 /// The flags that say which hub a command works on; the same for all commands.

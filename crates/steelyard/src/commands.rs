@@ -12,6 +12,7 @@ use crate::open;
 
 pub mod admin;
 pub mod config;
+pub mod dev;
 pub mod fsck;
 pub mod migrate;
 pub mod openapi;
@@ -29,6 +30,7 @@ pub fn run(cli: &Cli) -> Result<()> {
         Command::Storage(command) => storage::storage(&cli.settings, command),
         Command::Migrate(args) => migrate::run(&cli.settings, args),
         Command::Openapi => openapi::run(),
+        Command::Dev(command) => dev::run(&cli.settings, command),
     }
 }
 

@@ -21,6 +21,8 @@ pub(super) struct Client {
 struct Head {
     status: u16,
     length: u64,
+    /// Where the next page of a list is: the path and what follows.
+    next: Option<String>,
 }
 
 impl Client {
@@ -48,7 +50,7 @@ impl Client {
         self.stream.read_line(&mut line)?;
         let status = line.split(' ').nth(1).and_then(|status| status.parse().ok());
         let status = status.with_context(|| format!("not a status line: {line:?}"))?;
-        let mut length = None;
+        let (mut length, mut next) = (None, None);
         loop {
             line.clear();
             self.stream.read_line(&mut line)?;
@@ -56,11 +58,14 @@ impl Client {
             if name.eq_ignore_ascii_case("content-length") {
                 length = Some(value.trim().parse()?);
             }
+            if name.eq_ignore_ascii_case("link") {
+                next = next_page(value);
+            }
         }
         if length.is_none() && status != 204 {
             bail!("an answer of status {status} without Content-Length");
         }
-        Ok(Head { status, length: length.unwrap_or(0) })
+        Ok(Head { status, length: length.unwrap_or(0), next })
     }
 
     fn read_body(&mut self, head: &Head) -> Result<Vec<u8>> {
@@ -88,6 +93,14 @@ impl Client {
 
     pub(super) fn get(&mut self, path: &str) -> Result<Vec<u8>> {
         self.send("GET", path, "", b"").with_context(|| format!("GET {path}"))
+    }
+
+    /// A page of a list, and where the next one is.
+    pub(super) fn get_page(&mut self, path: &str) -> Result<(Vec<u8>, Option<String>)> {
+        self.write_head("GET", path, "", 0)?;
+        let head = self.read_head()?;
+        let body = self.read_body(&head).with_context(|| format!("GET {path}"))?;
+        Ok((body, head.next))
     }
 
     pub(super) fn post(&mut self, path: &str, content_type: &str, body: &[u8]) -> Result<Value> {
@@ -128,5 +141,23 @@ impl Client {
         let head = self.read_head()?;
         self.read_body(&head).with_context(|| format!("PUT {path}"))?;
         Ok(())
+    }
+}
+
+/// The path of `<http://host/path>; rel="next"`.
+fn next_page(link: &str) -> Option<String> {
+    let (address, rest) = link.trim().strip_prefix('<')?.split_once('>')?;
+    let path = address.split_once("://")?.1;
+    let path = &path[path.find('/')?..];
+    rest.contains("rel=\"next\"").then(|| path.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_next_page_is_found() {
+        let link = " <http://127.0.0.1:80/api/models?limit=2&cursor=a>; rel=\"next\"\r\n";
+        assert_eq!(super::next_page(link).unwrap(), "/api/models?limit=2&cursor=a");
+        assert_eq!(super::next_page("<http://h/x>; rel=\"prev\""), None);
     }
 }

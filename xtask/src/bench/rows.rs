@@ -2,6 +2,7 @@
 
 pub(super) mod clone;
 pub(super) mod commits;
+pub(super) mod discovery;
 pub(super) mod large;
 pub(super) mod listing;
 pub(super) mod resolve;

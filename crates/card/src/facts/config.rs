@@ -2,8 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{CONFIG_BYTES_MAX, CardInput, TransformersInfo};
-use crate::vocab;
+use super::{CONFIG_BYTES_MAX, CardInput, TransformersInfo, WORD_BYTES_MAX};
+use crate::{values, vocab};
+
+/// Most model classes that are taken over.
+const ARCHITECTURES_MAX: usize = 16;
 
 /// The keys of `config.json` that listings show.
 const PUBLIC_KEYS: [&str; 4] = ["architectures", "auto_map", "model_type", "quantization_config"];
@@ -26,6 +29,7 @@ pub(super) struct Configs {
     model: Option<Map<String, Value>>,
     tokenizer: Option<Map<String, Value>>,
     adapter: Option<Map<String, Value>>,
+    diffusers: Option<Map<String, Value>>,
 }
 
 impl Configs {
@@ -34,7 +38,43 @@ impl Configs {
             model: input.config_json.and_then(object),
             tokenizer: input.tokenizer_config_json.and_then(object),
             adapter: input.adapter_config_json.and_then(object),
+            diffusers: input.model_index_json.and_then(object),
         }
+    }
+
+    /// `config.json`.
+    pub(super) fn model(&self) -> Option<&Map<String, Value>> {
+        self.model.as_ref()
+    }
+
+    /// `tokenizer_config.json`.
+    pub(super) fn tokenizer(&self) -> Option<&Map<String, Value>> {
+        self.tokenizer.as_ref()
+    }
+
+    /// The base model an adapter was trained on, where it is named by an id and not by somebody's folder.
+    pub(super) fn adapter_base(&self) -> Option<String> {
+        let base = self.adapter.as_ref()?.get("base_model_name_or_path")?.as_str()?.trim();
+        (base.contains('/') && values::is_repo_id(base)).then(|| base.to_owned())
+    }
+
+    /// The task an adapter was trained for, in PEFT's words.
+    pub(super) fn adapter_task(&self) -> Option<&str> {
+        self.adapter.as_ref()?.get("task_type")?.as_str()
+    }
+
+    /// The pipeline class of diffusers.
+    pub(super) fn diffusers_class(&self) -> Option<&str> {
+        let class = self.diffusers.as_ref()?.get("_class_name")?.as_str()?;
+        (!class.is_empty() && class.len() <= WORD_BYTES_MAX).then_some(class)
+    }
+
+    /// The model classes, as far as they are names.
+    pub(super) fn architectures(&self) -> Vec<String> {
+        let listed = self.get("architectures").and_then(Value::as_array);
+        let names = listed.into_iter().flatten().filter_map(Value::as_str);
+        let names = names.filter(|name| !name.is_empty() && name.len() <= WORD_BYTES_MAX);
+        names.take(ARCHITECTURES_MAX).map(str::to_owned).collect()
     }
 
     fn get(&self, key: &str) -> Option<&Value> {
@@ -45,7 +85,7 @@ impl Configs {
         self.get("model_type")?.as_str().filter(|text| !text.is_empty())
     }
 
-    fn architecture(&self) -> Option<&str> {
+    pub(super) fn architecture(&self) -> Option<&str> {
         self.get("architectures")?.get(0)?.as_str()
     }
 
@@ -184,7 +224,7 @@ fn object(bytes: &[u8]) -> Option<Map<String, Value>> {
 }
 
 /// A special token as text; older files wrap it in an object.
-fn token_text(value: &Value) -> Option<Value> {
+pub(super) fn token_text(value: &Value) -> Option<Value> {
     match value {
         Value::Null => None,
         Value::Object(token) => token.get("content").filter(|text| text.is_string()).cloned(),

@@ -59,6 +59,9 @@ const NOT_DATA: [&str; 6] = [
     "requirements.txt",
 ];
 
+/// The files that hold nothing but a chat template.
+const CHAT_TEMPLATES: [&str; 2] = ["chat_template.jinja", "chat_template.json"];
+
 /// What the file names of a model tell.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Evidence {
@@ -70,8 +73,10 @@ pub(super) struct Evidence {
     pub(super) adapter_config: bool,
     /// Whether GPTQ tools left their configuration.
     pub(super) quantize_config: bool,
-    /// Whether it brings a chat template of its own.
-    pub(super) chat_template: bool,
+    /// Whether mergekit left its recipe.
+    pub(super) mergekit_config: bool,
+    /// The file of its own in which it brings a chat template.
+    pub(super) chat_template: Option<&'static str>,
 }
 
 impl Evidence {
@@ -83,7 +88,8 @@ impl Evidence {
             library: LIBRARIES.iter().find(|(_, test)| any(test)).map(|(id, _)| *id),
             adapter_config: has("adapter_config.json"),
             quantize_config: has("quantize_config.json"),
-            chat_template: has("chat_template.jinja") || has("chat_template.json"),
+            mergekit_config: has("mergekit_config.yml") || has("mergekit_config.yaml"),
+            chat_template: CHAT_TEMPLATES.into_iter().find(|path| has(path)),
         }
     }
 
@@ -95,33 +101,32 @@ impl Evidence {
 /// The format most data files have and what it holds; the order of the table decides between equals.
 pub(super) fn data_format(files: &[&str]) -> Option<(&'static str, Option<&'static str>)> {
     let mut counts = [0_usize; DATA_FORMATS.len()];
-    for path in files {
-        counts.iter_mut().zip(&DATA_FORMATS).for_each(|(count, (_, _, extensions))| {
-            if is_data(path)
-                && extension(path).is_some_and(|found| extensions.contains(&found.as_str()))
-            {
-                *count += 1;
-            }
-        });
+    for path in files.iter().filter(|path| is_data(path)) {
+        let Some(extension) = extension(path) else { continue };
+        let fits = |(_, _, extensions): &(_, _, &[&str])| {
+            extensions.iter().any(|known| extension.eq_ignore_ascii_case(known))
+        };
+        if let Some(at) = DATA_FORMATS.iter().position(fits) {
+            counts[at] += 1;
+        }
     }
     let most = counts.iter().copied().max().filter(|most| *most > 0)?;
     let at = counts.iter().position(|count| *count == most)?;
     Some((DATA_FORMATS[at].0, DATA_FORMATS[at].1))
 }
 
-fn is_data(path: &str) -> bool {
+pub(super) fn is_data(path: &str) -> bool {
     let hidden = path.split('/').any(|part| part.starts_with(['.', '_']));
     !hidden && !NOT_DATA.contains(&name(path))
 }
 
-/// The extension in small letters, below a compression's where there is one.
-fn extension(path: &str) -> Option<String> {
+/// The extension, below a compression's where there is one.
+fn extension(path: &str) -> Option<&str> {
     let (stem, last) = name(path).rsplit_once('.')?;
-    let last = last.to_ascii_lowercase();
-    if !COMPRESSIONS.contains(&last.as_str()) {
+    if !COMPRESSIONS.iter().any(|known| last.eq_ignore_ascii_case(known)) {
         return Some(last);
     }
-    Some(stem.rsplit_once('.')?.1.to_ascii_lowercase())
+    Some(stem.rsplit_once('.')?.1)
 }
 
 fn is_pytorch(path: &str) -> bool {
@@ -130,7 +135,7 @@ fn is_pytorch(path: &str) -> bool {
     (bin && name.ends_with(".bin")) || name.ends_with(".pt") || name.ends_with(".pth")
 }
 
-fn name(path: &str) -> &str {
+pub(super) fn name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 

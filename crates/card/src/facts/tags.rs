@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use serde_json::{Map, Value};
 
 use super::config::Configs;
-use super::{Facts, files, words};
+use super::{DatasetFacts, Facts, files, words};
+use crate::gguf::GgufHeader;
 use crate::validate::TAGS_MAX;
 
 /// Longest tag that is taken over, in bytes.
@@ -29,6 +30,7 @@ pub(super) fn of_model(
     data: &Map<String, Value>,
     evidence: &files::Evidence,
     configs: &Configs,
+    gguf: Option<&GgufHeader>,
 ) -> Vec<String> {
     let mut tags = Tags::default();
     tags.extend(facts.library_name.clone());
@@ -36,7 +38,7 @@ pub(super) fn of_model(
     tags.extend(configs.model_type().map(str::to_owned));
     tags.extend(facts.pipeline_tag.clone());
     tags.extend(words(data, "tags"));
-    if is_conversational(facts, evidence, configs) {
+    if is_conversational(facts, evidence, configs, gguf) {
         tags.push("conversational".to_owned());
     }
     if configs.has_custom_code() {
@@ -59,16 +61,25 @@ pub(super) fn of_model(
     tags.list
 }
 
-pub(super) fn of_dataset(facts: &Facts, data: &Map<String, Value>, files: &[&str]) -> Vec<String> {
+pub(super) fn of_dataset(
+    facts: &Facts,
+    data: &Map<String, Value>,
+    dataset: &DatasetFacts,
+) -> Vec<String> {
     let mut tags = Tags::default();
     for key in DATASET_KEYS {
         tags.prefixed(key, &words(data, key));
     }
-    if let Some((format, modality)) = files::data_format(files) {
-        tags.push(format!("format:{format}"));
-        tags.extend(modality.map(|modality| format!("modality:{modality}")));
+    // The card's own word is among the keys; what was counted is told where the card is silent.
+    if words(data, "size_categories").is_empty() {
+        tags.extend(dataset.size_category.iter().map(|size| format!("size_categories:{size}")));
     }
+    tags.extend(dataset.format.iter().map(|format| format!("format:{format}")));
+    tags.prefixed("modality", &dataset.modalities);
     tags.prefixed("arxiv", &facts.arxiv_ids);
+    if facts.benchmark.is_some() {
+        tags.push("benchmark:official".to_owned());
+    }
     tags.extend(words(data, "tags"));
     tags.list
 }
@@ -83,10 +94,17 @@ pub(super) fn of_space(facts: &Facts, data: &Map<String, Value>) -> Vec<String> 
 }
 
 /// A model that generates text and comes with a template for chats.
-fn is_conversational(facts: &Facts, evidence: &files::Evidence, configs: &Configs) -> bool {
+fn is_conversational(
+    facts: &Facts,
+    evidence: &files::Evidence,
+    configs: &Configs,
+    gguf: Option<&GgufHeader>,
+) -> bool {
     let task = facts.pipeline_tag.as_deref();
     matches!(task, Some("text-generation" | "image-text-to-text" | "any-to-any"))
-        && (configs.has_chat_template() || evidence.chat_template)
+        && (configs.has_chat_template()
+            || evidence.chat_template.is_some()
+            || gguf.is_some_and(|header| header.chat_template.is_some()))
 }
 
 /// Tags, each once, in the order they came.

@@ -99,6 +99,7 @@ fn a_header_tells_what_listings_show() {
         split_count: Some(3),
     };
     assert_eq!(done(&llama().bytes()), expected);
+    assert_eq!((expected.quantization(), expected.bits()), (Some("Q4_K_M"), Some(4)));
     let json = serde_json::to_string(&done(&Writer::default().bytes())).unwrap();
     assert_eq!(json, r#"{"total":0,"tensors":0}"#);
     let beyond = llama().u32("tokenizer.ggml.eos_token_id", 9).bytes();

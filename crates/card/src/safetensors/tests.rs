@@ -57,6 +57,8 @@ fn lies_are_refused() {
         (tensor("F32", "[1.5]", "[0,4]"), "header is not valid"),
         (tensor("F32", &format!("[{}1]", "1,".repeat(64)), "[0,4]"), "too many dimensions"),
         (r#"{"w":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"w":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}"#.to_owned(), "comes twice"),
+        (r#"{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"b":{"dtype":"U8","shape":[2],"data_offsets":[3,5]}}"#.to_owned(), "tensor \"b\" shares bytes with another"),
+        (r#"{"b":{"dtype":"U8","shape":[2],"data_offsets":[1,3]},"a":{"dtype":"U8","shape":[9],"data_offsets":[0,9]},"c":{"dtype":"U8","shape":[1],"data_offsets":[9,10]}}"#.to_owned(), "tensor \"b\" shares bytes with another"),
         (r#"{"__metadata__":{"a":1}}"#.to_owned(), "only strings"),
         ("[]".to_owned(), "header is not valid"),
         (r#"{"w":{}}"#.to_owned(), "header is not valid"),

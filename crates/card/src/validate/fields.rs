@@ -51,6 +51,8 @@ fn model(checker: &mut Checker<'_>) {
     repo_ids(checker, "datasets", "dataset");
     repo_ids(checker, "base_model", "model");
     repo_ids(checker, "new_version", "model");
+    not_itself(checker, "new_version");
+    not_itself(checker, "base_model");
     let relations = BaseRelation::ALL.map(BaseRelation::as_str);
     one_of(checker, "base_model_relation", &relations);
     words(checker, "metrics");
@@ -65,18 +67,54 @@ fn dataset(checker: &mut Checker<'_>) {
         words(checker, key);
     }
     official_list(checker, "task_categories");
-    for size in checker.value("size_categories").map(values::words).unwrap_or_default() {
+    for (path, size) in checker.words("size_categories") {
         if !SIZE_CATEGORIES.contains(&size.as_str()) {
             let list = SIZE_CATEGORIES.join(", ");
             let message = format!("\"size_categories\" should be one of [{list}]");
-            checker.warn("size_categories", message);
+            checker.warn(&path, message);
             break;
         }
     }
-    if checker.value("configs").is_some_and(|value| !value.is_array()) {
-        checker.error("configs", "\"configs\" must be an array".to_owned());
-    }
+    task_ids(checker);
+    configs(checker);
     gate(checker);
+}
+
+/// Sub-tasks outside the list are legal, but nobody will find them.
+fn task_ids(checker: &mut Checker<'_>) {
+    if checker.value("task_ids").is_none_or(Value::is_object) {
+        return;
+    }
+    for (path, id) in checker.words("task_ids") {
+        if !vocab::is_task_id(&id) {
+            let message = format!("The task_ids \"{}\" is not in the official list", shown(&id));
+            checker.warn(&path, message);
+        }
+    }
+}
+
+/// A list of configurations, each with a name.
+fn configs(checker: &mut Checker<'_>) {
+    let Some(value) = checker.value("configs") else { return };
+    let Some(items) = value.as_array() else {
+        return checker.error("configs", "\"configs\" must be an array".to_owned());
+    };
+    for (at, item) in items.iter().enumerate() {
+        let path = format!("configs[{at}]");
+        if item.get("config_name").and_then(values::word).is_none() {
+            checker.warn(&path, format!("\"{path}.config_name\" is required"));
+        }
+    }
+}
+
+/// A model that replaces itself, or was made from itself, goes round in circles.
+fn not_itself(checker: &mut Checker<'_>, key: &str) {
+    let Some(own) = checker.id else { return };
+    for (path, id) in checker.words(key) {
+        if id.eq_ignore_ascii_case(own) {
+            checker.warn(&path, format!("\"{key}\" names this model itself"));
+        }
+    }
 }
 
 fn space(checker: &mut Checker<'_>) {
@@ -125,15 +163,17 @@ fn license(checker: &mut Checker<'_>, kind: RepoKind) {
 
 fn languages(checker: &mut Checker<'_>) {
     words(checker, "language");
-    let value = checker.value("language").filter(|value| value.is_string() || value.is_array());
-    for code in value.map(values::words).unwrap_or_default() {
+    if checker.value("language").is_none_or(|value| !value.is_string() && !value.is_array()) {
+        return;
+    }
+    for (path, code) in checker.words("language") {
         if vocab::find_language(&code).is_none() {
             let code = shown(&code);
             let message = format!(
                 "\"language\" with value \"{code}\" is not known. It should be an ISO 639-1 or 639-3 code, \
                  \"code\" or \"multilingual\"; BCP-47 codes go into \"language_bcp47\""
             );
-            checker.warn("language", message);
+            checker.warn(&path, message);
         }
     }
 }
@@ -179,7 +219,10 @@ fn words(checker: &mut Checker<'_>, key: &str) {
         Some(Value::Array(items)) => {
             for (at, item) in items.iter().enumerate() {
                 if !item.is_string() && !item.is_null() {
-                    checker.error(key, format!("\"{key}[{at}]\" must be a string"));
+                    checker.error(
+                        &format!("{key}[{at}]"),
+                        format!("\"{key}[{at}]\" must be a string"),
+                    );
                 }
             }
         }
@@ -194,24 +237,25 @@ fn words(checker: &mut Checker<'_>, key: &str) {
 /// The value, if present, names repositories. A wrong id costs the link, not the commit.
 fn repo_ids(checker: &mut Checker<'_>, key: &str, what: &str) {
     words(checker, key);
-    for id in checker.value(key).map(values::words).unwrap_or_default() {
+    for (path, id) in checker.words(key) {
         if !values::is_repo_id(&id) {
             let id = shown(&id);
             let message =
                 format!("\"{key}\" with value \"{id}\" is not the id of a {what} (namespace/name)");
-            checker.warn(key, message);
+            checker.warn(&path, message);
         }
     }
 }
 
 /// Tasks outside the list are legal, but nobody will find them.
 fn official_list(checker: &mut Checker<'_>, key: &str) {
-    for task in checker.value(key).map(values::words).unwrap_or_default() {
+    for (path, task) in checker.words(key) {
         if vocab::find_pipeline_tag(&task).is_none() {
             let list: Vec<&str> = vocab::pipeline_tags().iter().map(|tag| tag.id).collect();
             let (task, list) = (shown(&task), list.join(", "));
             let what = if key == "pipeline_tag" { "pipeline tag" } else { key };
-            checker.warn(key, format!("The {what} \"{task}\" is not in the official list: {list}"));
+            checker
+                .warn(&path, format!("The {what} \"{task}\" is not in the official list: {list}"));
         }
     }
 }

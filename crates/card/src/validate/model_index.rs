@@ -42,7 +42,10 @@ fn check_result(checker: &mut Checker<'_>, result: &Value, path: &str) {
         let path = format!("{path}[{at}]");
         required(checker, metric, &path, "type", |value| value.is_string(), "a string");
         // Not a number is null here and still a value.
-        get(checker, metric, &path, "value");
+        if get(checker, metric, &path, "value").is_some_and(Value::is_null) {
+            let path = format!("{path}.value");
+            checker.warn(&path, format!("\"{path}\" is no number (blank, NaN or infinite)"));
+        }
     }
 }
 
@@ -56,14 +59,14 @@ fn get<'v>(
     let Some(entries) = object.as_object() else {
         // Several keys are asked of one object; the first question reports it.
         let message = format!("\"{path}\" must be of type object");
-        if checker.report.errors.last().is_none_or(|issue| issue.message != message) {
-            checker.error(KEY, message);
+        if checker.errors.last().is_none_or(|finding| finding.message != message) {
+            checker.error(path, message);
         }
         return None;
     };
     let found = entries.get(key);
     if found.is_none() {
-        checker.error(KEY, format!("\"{path}.{key}\" is required"));
+        checker.error(&format!("{path}.{key}"), format!("\"{path}.{key}\" is required"));
     }
     found
 }
@@ -77,14 +80,14 @@ fn required(
     what: &str,
 ) {
     if get(checker, object, path, key).is_some_and(|value| !fits(value)) {
-        checker.error(KEY, format!("\"{path}.{key}\" must be {what}"));
+        checker.error(&format!("{path}.{key}"), format!("\"{path}.{key}\" must be {what}"));
     }
 }
 
 fn array<'v>(checker: &mut Checker<'_>, value: &'v Value, path: &str) -> Option<&'v Vec<Value>> {
     let items = value.as_array();
     if items.is_none() {
-        checker.error(KEY, format!("\"{path}\" must be an array"));
+        checker.error(path, format!("\"{path}\" must be an array"));
     }
     items
 }

@@ -122,7 +122,12 @@ fn model_index_needs_what_its_readers_index() {
     let good = "model-index:\n- name: m\n  results:\n  - task: {type: text-classification}\n    \
                 dataset: {type: glue, name: GLUE}\n    metrics:\n    - {type: accuracy, value: .nan}";
     check_table(&[
-        (RepoKind::Model, good, &[], &[]),
+        (
+            RepoKind::Model,
+            good,
+            &[],
+            &["\"model-index[0].results[0].metrics[0].value\" is no number"],
+        ),
         (RepoKind::Model, "model-index: []", &[], &[]),
         (RepoKind::Model, "model-index: [{name: m, results: []}]", &[], &[]),
         (RepoKind::Model, "model-index: [m]", &["\"model-index[0]\" must be of type object"], &[]),
@@ -171,6 +176,98 @@ fn reports_stay_short() {
     assert_eq!(report.warnings.len(), 1);
     let long = validate(RepoKind::Model, &card(&format!("language: {}", "é".repeat(5000))));
     assert!(long.warnings[0].message.len() < 600);
+}
+
+#[test]
+fn what_lies_deep_has_its_own_line() {
+    let yaml = "tags:\n- a\n- 7\nlanguage:\n  - en\n  - English\nmodel-index:\n- name: m\n  results:\n  - task: {type: x}\n    dataset:\n      type: glue\n      name: 7\n    metrics:\n    - type: f1\n    - {type: f1, value: .nan}";
+    let report = validate(RepoKind::Model, &card(yaml));
+    let found: Vec<(Option<usize>, &str)> = report
+        .errors
+        .iter()
+        .chain(&report.warnings)
+        .map(|issue| (issue.line, issue.message.as_str()))
+        .collect();
+    let expected = [
+        (Some(4), "\"tags[1]\" must be a string"),
+        (Some(14), "\"model-index[0].results[0].dataset.name\" must be a string"),
+        (Some(16), "\"model-index[0].results[0].metrics[0].value\" is required"),
+        (Some(7), "\"language\" with value \"English\" is not known"),
+        (Some(17), "\"model-index[0].results[0].metrics[1].value\" is no number"),
+    ];
+    assert_eq!(found.len(), expected.len(), "{found:?}");
+    for ((line, message), (expected_line, start)) in found.iter().zip(expected) {
+        assert_eq!(*line, expected_line, "{message}");
+        assert!(message.starts_with(start), "{message}");
+    }
+}
+
+#[test]
+fn keys_by_the_table() {
+    use RepoKind::{Dataset, Model, Space};
+    let (m, d, s) = (Model, Dataset, Space);
+    check_table(&[
+        (m, "co2_eq_emissions: 7.5\nwidget: [{text: x}]\ninference: false\ngated: auto", &[], &[]),
+        (m, "co2_eq_emissions: {emissions: 7}\ninstance_prompt:\ngated: false", &[], &[]),
+        (m, "co2_eq_emissions: much", &[], &["\"co2_eq_emissions\" should be a number or an"]),
+        (m, "widget: {text: x}", &[], &["\"widget\" should be an array"]),
+        (m, "inference: maybe", &[], &["\"inference\" should be a boolean or an object"]),
+        (m, "gated: sometimes", &[], &["\"gated\" should be one of [false, auto, manual, true]"]),
+        (m, "quantized_by: [a]", &[], &["\"quantized_by\" should be a string"]),
+        (d, "annotations_creators: [found, men]", &[], &["\"annotations_creators[1]\" with value"]),
+        (d, "viewer: no", &[], &["\"viewer\" should be a boolean"]),
+        (d, "dataset_info: [{}]\npaperswithcode_id: x", &[], &[]),
+        (s, "sdk: docker\nheader: giant", &[], &["\"header\" should be one of [mini, default]"]),
+        (
+            s,
+            "sdk: docker\nfullWidth: 1\nsdk_version: 4.44",
+            &[],
+            &["\"fullWidth\" should be a bool"],
+        ),
+        (s, "sdk: docker\ncustom_headers: [x]", &[], &["\"custom_headers\" should be an object"]),
+    ]);
+    let minutes = "\"hf_oauth_expiration_minutes\" should be a whole number from 1 to 43200";
+    let scopes = "\"hf_oauth_scopes[1]\" with value \"all\" should be one of [openid, ";
+    check_table(&[
+        (s, "sdk: docker\nhf_oauth_expiration_minutes: 50000", &[], &[minutes]),
+        (s, "sdk: docker\nhf_oauth_expiration_minutes: 480", &[], &[]),
+        (s, "sdk: docker\nhf_oauth_scopes: [email, all]", &[], &[scopes]),
+    ]);
+}
+
+#[test]
+fn lists_of_datasets_and_misspelt_keys() {
+    use RepoKind::{Dataset, Model};
+    let (guess, config) = ("The task_ids \"guess\"", "\"configs[1].config_name\" is required");
+    let index = "\"model_index\" is not a key of cards; \"model-index\" is";
+    check_table(&[
+        (Dataset, "task_ids: [sentiment-classification, guess]", &[], &[guess]),
+        (Dataset, "configs: [{config_name: a}, {data_files: x}]", &[], &[config]),
+        (Model, "licence: mit", &[], &["\"licence\" is not a key of cards; \"license\" is"]),
+        (Model, "Pipeline-Tag: x\nbase_models: a/b", &[], &["\"Pipeline-Tag\"", "\"base_models\""]),
+        (Model, "model_index: []", &[], &[index]),
+        (Dataset, "base_models: a/b\nbranches: x", &[], &[]),
+    ]);
+}
+
+#[test]
+fn a_model_that_names_itself() {
+    let readme = card("new_version: acme/M\nbase_model: [x/y, ACME/m]");
+    let report = validate_repo(RepoKind::Model, Some("acme/m"), &readme);
+    assert_eq!(
+        messages(&report.warnings),
+        ["\"new_version\" names this model itself", "\"base_model\" names this model itself"]
+    );
+    assert!(validate_repo(RepoKind::Model, Some("acme/n"), &readme).warnings.is_empty());
+}
+
+#[test]
+fn a_readme_that_is_no_text() {
+    let report = validate_bytes(RepoKind::Model, None, b"---\nlicense: mit\nname: \xff\n---\n");
+    assert!(report.is_valid());
+    assert_eq!(report.warnings[0].line, Some(3));
+    let report = validate_bytes(RepoKind::Model, None, b"---\nlicense: nope\n---\n");
+    assert_eq!(report.errors[0].line, Some(2));
 }
 
 proptest! {

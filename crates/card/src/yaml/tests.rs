@@ -75,6 +75,13 @@ fn structures_keep_their_order() {
 }
 
 #[test]
+fn items_of_a_list_know_their_lines() {
+    let document = parse("- a: 1\n  b: [x, y]\n-\n  - c\n# note\n- d\n- {e: 1}\n").unwrap();
+    assert_eq!(document.item_lines, [1, 4, 6, 7]);
+    assert!(parse("a: [1, 2]\n").unwrap().item_lines.is_empty());
+}
+
+#[test]
 fn aliases_and_merges_are_followed() {
     assert_eq!(value("a: &x [1]\nb: *x\n"), json!({"a": [1], "b": [1]}));
     assert_eq!(

@@ -11,6 +11,7 @@ db_suite!(
     accounts_share_one_space_of_names,
     every_column_of_an_account_comes_back,
     accounts_are_listed_by_name,
+    accounts_are_found_by_a_part_of_their_name,
     members_have_one_role,
     tokens_are_found_by_their_hash_until_revoked,
     a_setting_is_made_once,
@@ -161,5 +162,24 @@ async fn events_are_read_in_order(base: Base) {
     for (n, event) in (0..).zip(all) {
         assert_eq!((event.at, &*event.kind, event.repo_id), (at(n), "kind", Some(n)));
         assert_eq!((event.actor_id, &event.payload["n"]), ((n > 2).then_some(7), &json!(n)));
+    }
+}
+
+async fn accounts_are_found_by_a_part_of_their_name(base: Base) {
+    for name in ["zed-lab", "lab-two", "a_b", "Lab1", "axb"] {
+        base.user(name).await;
+    }
+    base.account(AccountKind::Org, "labs").await;
+    let mut conn = base.read().await;
+    for (kind, text, limit, expected) in [
+        (AccountKind::User, "LAB", 9, vec!["lab-two", "Lab1", "zed-lab"]),
+        (AccountKind::User, "lab", 2, vec!["lab-two", "Lab1"]),
+        (AccountKind::Org, "lab", 9, vec!["labs"]),
+        (AccountKind::User, "a_b", 9, vec!["a_b"]),
+        (AccountKind::User, "%", 9, vec![]),
+    ] {
+        let found = account::find_accounts_like(&mut conn, kind, text, limit).await.unwrap();
+        let names: Vec<_> = found.iter().map(|row| &*row.name).collect();
+        assert_eq!(names, expected, "{text}");
     }
 }

@@ -4,7 +4,10 @@
 
 mod accounts;
 mod base;
+mod catalogue;
 mod complete;
+mod counters;
+mod feed;
 mod jobs;
 mod lfs;
 mod packs;

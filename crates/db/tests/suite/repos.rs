@@ -23,6 +23,8 @@ db_suite!(
     updates_leave_what_they_do_not_name,
     discussions_are_numbered_by_repository,
     a_repository_is_found_with_its_history,
+    many_repositories_are_found_by_key,
+    facts_are_replaced_unless_they_changed,
 );
 
 async fn find(conn: &mut Conn, namespace: &str, name: &str) -> Option<repo::RepoRow> {
@@ -347,4 +349,30 @@ async fn a_repository_is_found_with_its_history(base: Base) {
             .unwrap()
             .is_none()
     );
+}
+
+async fn many_repositories_are_found_by_key(base: Base) {
+    let user = base.user("u").await;
+    let mut ids = Vec::new();
+    for n in 0..4 {
+        ids.push(base.repo(("u", user), &format!("r{n}")).await);
+    }
+    let mut tx = base.write().await;
+    repo::delete_repo(&mut tx, ids[2], at(1)).await.unwrap();
+    tx.commit().await.unwrap();
+    let wanted = [ids[3], ids[0], ids[2], ids[3], ids[3] + 9];
+    let found = repo::find_repos_by_id(&mut base.read().await, &wanted).await.unwrap();
+    assert_eq!(found.iter().map(|row| row.id).collect::<Vec<_>>(), [ids[0], ids[3]]);
+}
+
+async fn facts_are_replaced_unless_they_changed(base: Base) {
+    let user = base.user("u").await;
+    let id = base.repo(("u", user), "r").await;
+    let (old, new) = (json!({}), json!({"tags": ["ü"], "n": 1}));
+    let mut tx = base.write().await;
+    assert!(repo::replace_facts(&mut tx, id, &old, &new).await.unwrap());
+    assert!(!repo::replace_facts(&mut tx, id, &old, &json!({"late": true})).await.unwrap());
+    tx.commit().await.unwrap();
+    let row = repo::find_repo_by_id(&mut base.read().await, id).await.unwrap().unwrap();
+    assert_eq!((row.facts, row.last_modified), (new, at(100)));
 }

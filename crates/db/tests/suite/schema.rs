@@ -38,6 +38,7 @@ async fn tables(db: &Db) -> Tables {
         let kind = match &*kind {
             "bigint" | "integer" => "number",
             "bytea" | "blob" => "bytes",
+            "double precision" | "real" => "fraction",
             other => other,
         };
         let column = (row.text("c").unwrap(), kind.to_owned(), row.int("n").unwrap() == 1);

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::json;
 use steelyard_core::{RepoKind, Revision, XetHash};
+use steelyard_service::counters::Download;
 use steelyard_service::lfs::Home;
 use steelyard_service::revisions::{Content, Entry, EntryKind, LfsInfo, Snapshot};
 use steelyard_service::xet::XetScope;
@@ -13,13 +14,15 @@ use steelyard_service::{Action, Hub};
 
 use super::xet::token::{cas_url, token_path};
 use crate::error::REPO_COMMIT;
-use crate::extract::{Caller, Origin, Target};
+use crate::extract::{Caller, ClientAddress, Origin, Target};
 use crate::file::{FileReply, respond_bytes, respond_stream};
 use crate::{Access, ApiError, Route};
 
 const LINKED_ETAG: HeaderName = HeaderName::from_static("x-linked-etag");
 const LINKED_SIZE: HeaderName = HeaderName::from_static("x-linked-size");
 const XET_HASH: HeaderName = HeaderName::from_static("x-xet-hash");
+/// What huggingface_hub sends with every request of a download.
+const DOWNLOAD_COUNTER: HeaderName = HeaderName::from_static("x-hf-download-counter");
 /// How huggingface.js asks where a file can be had from.
 const XET_FILE_INFO: &str = "application/vnd.xet-fileinfo+json";
 
@@ -51,6 +54,7 @@ async fn resolve(
     State(hub): State<Hub>,
     Caller(actor): Caller,
     Origin(origin): Origin,
+    ClientAddress(address): ClientAddress,
     target: Target,
     method: Method,
     headers: HeaderMap,
@@ -61,18 +65,41 @@ async fn resolve(
         hub.snapshot(&actor, target.kind, &target.id, &parsed, Action::ReadContent).await?;
     let entry = snapshot.get_file(&path)?;
     let immutable = matches!(parsed, Revision::Commit(_));
-    match snapshot.content(&entry)? {
+    let response = match snapshot.content(&entry)? {
         Content::Regular(bytes) => {
             let reply =
                 reply_for(&snapshot, &entry, bytes.len() as u64, entry.oid.to_string(), immutable);
-            Ok(respond_bytes(&method, &headers, reply, bytes))
+            respond_bytes(&method, &headers, reply, bytes)
         }
         Content::Large(lfs) => {
             let reply = reply_for(&snapshot, &entry, lfs.size, lfs.sha256.to_string(), immutable);
             let call = Call { hub: &hub, origin: &origin, method: &method, headers: &headers };
-            call.large(&snapshot, &entry.path, lfs, reply).await
+            call.large(&snapshot, &entry.path, lfs, reply).await?
         }
+    };
+    if !response.status().is_client_error() {
+        hub.count_download(&Download {
+            repo: &snapshot.repo,
+            path: &entry.path,
+            is_head: method == Method::HEAD,
+            is_continued: is_continued(&headers),
+            actor: &actor,
+            address: &address,
+            user_agent: text_of(&headers, header::USER_AGENT).unwrap_or_default(),
+            counter: text_of(&headers, DOWNLOAD_COUNTER),
+        });
     }
+    Ok(response)
+}
+
+fn text_of(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name)?.to_str().ok()
+}
+
+/// True for a request of a part of a file that is not its beginning: what was begun elsewhere goes on.
+fn is_continued(headers: &HeaderMap) -> bool {
+    let range = text_of(headers, header::RANGE).and_then(|range| range.strip_prefix("bytes="));
+    range.is_some_and(|range| !range.trim_start().starts_with("0-"))
 }
 
 /// A request for a file.

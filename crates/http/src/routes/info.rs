@@ -6,17 +6,20 @@ use axum::http::HeaderMap;
 use axum::routing::get;
 use serde_json::{Map, Value, json};
 use steelyard_core::{Namespace, RepoKind, Revision};
-use steelyard_service::repos::{ListQuery, RepoRow, RepoSort};
+use steelyard_service::repos::RepoRow;
 use steelyard_service::revisions::Snapshot;
-use steelyard_service::{Action, Error, Hub};
+use steelyard_service::{Action, Actor, Error, Hub};
 
 use crate::extract::{Caller, Origin, Params, Target};
-use crate::openapi::{CURSOR, LIMIT, Parameter};
+use crate::openapi::{CURSOR, Parameter};
 use crate::wire::info::{
     RepoInfoResponse, StorageResponse, default_names, expand_names, record_field, siblings,
 };
+use crate::wire::likes::stats_field;
 use crate::{Access, ApiError, Route, link};
 
+/// Fields that change by being used, not by commits.
+const COUNTERS: [&str; 4] = ["downloads", "downloadsAllTime", "likes", "trendingScore"];
 /// Most files that `siblings` lists.
 const SIBLINGS_MAX: usize = 200_000;
 
@@ -36,11 +39,6 @@ pub(super) fn add(table: &mut Vec<Route>) {
             .rest("{revision}")
             .query(INFO_QUERY);
         table.push(info.gives::<RepoInfoResponse>());
-        let handler = move |hub, caller, origin, params| list(kind, hub, caller, origin, params);
-        let summary = "Lists the repositories the caller may see";
-        let list =
-            Route::new(&["GET"], base, Access::Anyone, summary, get(handler)).query(LIST_QUERY);
-        table.push(list.gives::<Vec<RepoInfoResponse>>().fails(&[501]));
     }
     let (path, summary) =
         ("/api/settings/repositories", "Lists the caller's repositories and their sizes");
@@ -61,17 +59,6 @@ const INFO_QUERY: &[Parameter] = &[
         "Sizes and ids of the files in `siblings`, and what their pointers say.",
     ),
 ];
-const LIST_QUERY: &[Parameter] = &[
-    Parameter::text("author", "Only repositories of this user or organisation."),
-    Parameter::list("search", "Only names that contain every one of these texts."),
-    Parameter::text("sort", "`createdAt` (the default) or `lastModified`; newest first."),
-    Parameter::flag("full", "With author, commit, files and more."),
-    Parameter::flag("config", "With the facts of config.json."),
-    Parameter::flag("cardData", "With the metadata of README.md."),
-    EXPAND,
-    LIMIT,
-    CURSOR,
-];
 
 async fn head_info(
     State(hub): State<Hub>,
@@ -82,7 +69,7 @@ async fn head_info(
     let row = hub.repo(&actor, target.kind, &target.id, Action::ReadRepo).await?;
     let names = wanted_names(target.kind, &params)?;
     let snapshot = hub.head(row.clone()).await?;
-    Ok(Json(describe(&hub, &row, snapshot.as_ref(), names, params.flag("blobs")).await?))
+    Ok(Json(describe(&hub, &actor, &row, snapshot.as_ref(), names, params.flag("blobs")).await?))
 }
 
 async fn info(
@@ -96,11 +83,14 @@ async fn info(
         hub.snapshot(&actor, target.kind, &target.id, &revision, Action::ReadRepo).await?;
     let names = wanted_names(target.kind, &params)?;
     let row = snapshot.repo.clone();
-    Ok(Json(describe(&hub, &row, Some(&snapshot), names, params.flag("blobs")).await?))
+    Ok(Json(describe(&hub, &actor, &row, Some(&snapshot), names, params.flag("blobs")).await?))
 }
 
 /// The names after `expand`; `None` when nothing was asked for.
-fn wanted_names(kind: RepoKind, params: &Params) -> Result<Option<Vec<&'static str>>, Error> {
+pub(super) fn wanted_names(
+    kind: RepoKind,
+    params: &Params,
+) -> Result<Option<Vec<&'static str>>, Error> {
     let asked = params.all("expand");
     if asked.is_empty() {
         return Ok(None);
@@ -123,8 +113,9 @@ fn wanted_names(kind: RepoKind, params: &Params) -> Result<Option<Vec<&'static s
     Ok(Some(names))
 }
 
-async fn describe(
+pub(super) async fn describe(
     hub: &Hub,
+    actor: &Actor,
     row: &RepoRow,
     snapshot: Option<&Snapshot>,
     names: Option<Vec<&'static str>>,
@@ -139,11 +130,24 @@ async fn describe(
         Some(snapshot) => hub.facts_of(snapshot)?,
         None => json!({}),
     };
+    let is_counter = |name: &&str| COUNTERS.contains(name);
+    let stats = match names.iter().any(is_counter) {
+        true => Some(hub.stats_of(row.id).await?),
+        false => None,
+    };
     for name in names {
         let value = match (name, snapshot) {
+            (name, _) if is_counter(&name) => {
+                stats.as_ref().and_then(|stats| stats_field(stats, hub.now(), name))
+            }
             ("sha", Some(snapshot)) => Some(json!(snapshot.commit)),
             ("siblings", Some(snapshot)) => Some(sibling_list(snapshot, with_blobs)?),
             ("siblings", None) => Some(json!([])),
+            ("childrenModelCount", _) => {
+                Some(json!(hub.count_children(actor, &row.repo).await?.total()))
+            }
+            ("spaces", _) => Some(json!(hub.spaces_using(actor, &row.repo).await?)),
+            ("evalResults", Some(snapshot)) => eval_results(hub, snapshot)?,
             ("usedStorage", _) => Some(json!(hub.used_storage(row).await?)),
             ("gguf", Some(snapshot)) => hub.gguf_header(snapshot).await?,
             ("safetensors", Some(snapshot)) => hub.safetensors_parameters(snapshot).await?,
@@ -159,7 +163,16 @@ async fn describe(
     Ok(Value::Object(info))
 }
 
-fn identity(row: &RepoRow) -> Map<String, Value> {
+/// The results in files of results; absent where there are none.
+fn eval_results(hub: &Hub, snapshot: &Snapshot) -> Result<Option<Value>, Error> {
+    let entries = hub.eval_entries(snapshot)?;
+    if entries.is_empty() {
+        return Ok(None);
+    }
+    serde_json::to_value(entries).map(Some).map_err(Error::internal)
+}
+
+pub(super) fn identity(row: &RepoRow) -> Map<String, Value> {
     let mut info = Map::new();
     info.insert("_id".to_owned(), json!(row.public_id));
     info.insert("id".to_owned(), json!(row.repo.to_string()));
@@ -174,108 +187,7 @@ fn sibling_list(snapshot: &Snapshot, with_blobs: bool) -> Result<Value, Error> {
     Ok(files.iter().map(|file| json!({"rfilename": file.path_text()})).collect())
 }
 
-/// Plain listings: by author and text, newest first. Filters that need the search index answer 501 until it comes.
-async fn list(
-    kind: RepoKind,
-    State(hub): State<Hub>,
-    Caller(actor): Caller,
-    Origin(origin): Origin,
-    params: Params,
-) -> Result<(HeaderMap, Json<Vec<Value>>), ApiError> {
-    let answered = [
-        "author",
-        "search",
-        "sort",
-        "direction",
-        "limit",
-        "cursor",
-        "full",
-        "expand",
-        "config",
-        "cardData",
-        "private",
-    ];
-    if let Some((field, _)) =
-        params.pairs().iter().find(|(key, _)| !answered.contains(&key.as_str()))
-    {
-        let text = format!(
-            "this hub cannot filter listings by \"{field}\" yet; use author, search and sort"
-        );
-        return Err(Error::NotImplemented(text).into());
-    }
-    let sort = match params.get("sort") {
-        None | Some("createdAt" | "created_at") => RepoSort::CreatedAt,
-        Some("lastModified" | "last_modified") => RepoSort::LastModified,
-        Some(other) => {
-            return Err(Error::NotImplemented(format!(
-                "this hub cannot sort listings by \"{other}\" yet"
-            ))
-            .into());
-        }
-    };
-    let query = ListQuery {
-        kind: Some(kind),
-        author: params.get("author").map(str::to_owned),
-        search: params.all("search").into_iter().map(str::to_owned).collect(),
-        sort,
-        limit: limit_of(&params)?,
-        cursor: link::cursor(&params)?,
-    };
-    let names = wanted_names(kind, &params)?;
-    let full = params.flag("full");
-    let page = hub.list_repos(&actor, &query).await?;
-    let mut items = Vec::with_capacity(page.items.len());
-    for row in page.items {
-        items.push(list_item(&hub, row, names.as_deref(), full, &params).await?);
-    }
-    let path = format!("/api/{}", kind.plural());
-    Ok((link::next_page(&origin, &path, &params, page.next.as_ref()), Json(items)))
-}
-
-async fn list_item(
-    hub: &Hub,
-    row: RepoRow,
-    names: Option<&[&'static str]>,
-    full: bool,
-    params: &Params,
-) -> Result<Value, Error> {
-    const SHORT: &[&str] = &["private", "tags", "pipeline_tag", "library_name", "createdAt"];
-    const FULL: &[&str] = &["author", "sha", "lastModified", "gated", "disabled", "siblings"];
-    let mut wanted: Vec<&'static str> = match names {
-        Some(names) => names.to_vec(),
-        None if full => SHORT.iter().chain(FULL).copied().collect(),
-        None => SHORT.to_vec(),
-    };
-    for (flag, name) in [("config", "config"), ("cardData", "cardData")] {
-        let implied = full && name == "cardData" && row.kind != RepoKind::Model;
-        if (params.flag(flag) || implied) && names.is_none() {
-            wanted.push(name);
-        }
-    }
-    wanted.retain(|name| expand_names(row.kind).contains(name));
-    let needs_commit =
-        ["sha", "siblings", "safetensors", "gguf"].iter().any(|name| wanted.contains(name));
-    if needs_commit {
-        let snapshot = hub.head(row.clone()).await?;
-        return describe(hub, &row, snapshot.as_ref(), Some(wanted), false).await;
-    }
-    let mut info = identity(&row);
-    if row.kind == RepoKind::Model {
-        info.insert("modelId".to_owned(), json!(row.repo.to_string()));
-    }
-    for name in wanted {
-        let value = match name {
-            "usedStorage" => Some(json!(hub.used_storage(&row).await?)),
-            _ => record_field(&row, &row.facts, name),
-        };
-        if let Some(value) = value {
-            info.insert(name.to_owned(), value);
-        }
-    }
-    Ok(Value::Object(info))
-}
-
-fn limit_of(params: &Params) -> Result<Option<usize>, Error> {
+pub(super) fn limit_of(params: &Params) -> Result<Option<usize>, Error> {
     let parse = |text: &str| text.parse().map_err(|_| Error::invalid("limit", "must be a number"));
     params.get("limit").map(parse).transpose()
 }

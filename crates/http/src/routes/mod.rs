@@ -5,9 +5,13 @@ mod commit;
 mod content;
 mod git;
 mod info;
+mod judge;
 mod lfs;
+mod likes;
+mod listing;
 mod refs;
 mod repo;
+mod search;
 mod tree;
 mod xet;
 
@@ -20,6 +24,7 @@ use crate::Route;
 pub const TAGS: &[(&str, &str)] = &[
     ("Accounts", "Who am I, may I, and what clients report by themselves."),
     ("Repositories", "Create, find, describe, configure, move, copy and delete."),
+    ("Discovery", "Find repositories, and judge what was found."),
     ("Commits", "Upload files without git."),
     ("Files", "List files and read their contents."),
     ("History", "Branches, tags, commits."),
@@ -38,6 +43,10 @@ const PARTS: &[Part] = &[
     ("Accounts", account::add),
     ("Repositories", repo::add),
     ("Repositories", info::add),
+    ("Repositories", likes::add),
+    ("Discovery", listing::add),
+    ("Discovery", search::add),
+    ("Discovery", judge::add),
     ("Commits", commit::add),
     ("Files", tree::add),
     ("Files", content::add),

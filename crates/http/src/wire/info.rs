@@ -107,10 +107,8 @@ pub fn default_names(kind: RepoKind) -> Vec<&'static str> {
     expand_names(kind).iter().copied().filter(|name| !costly.contains(name)).collect()
 }
 
-/// Fields that a repository's record answers; `None` for a name that needs more, or that this hub does not know.
-///
-/// Counters (downloads, likes, trending) are absent until the hub counts: clients read an absent field as unknown,
-/// and a zero would be a lie.
+/// Fields that a repository's record answers; `None` for a name that needs more (counters are answered by
+/// [`super::likes::stats_field`]), or that this hub does not know.
 pub fn record_field(row: &RepoRow, facts: &Value, name: &str) -> Option<Value> {
     let fact = |name: &str| facts.get(name).filter(|value| !value.is_null()).cloned();
     let card = |name: &str| facts.get("card_data").and_then(|card| card.get(name)).cloned();

@@ -2,8 +2,10 @@
 
 pub mod account;
 pub mod commit;
+pub mod discovery;
 pub mod info;
 pub mod lfs;
+pub mod likes;
 pub mod refs;
 pub mod repo;
 pub mod tree;

@@ -15,6 +15,8 @@ pub enum Action {
     WriteContent,
     /// Open a pull request with a commit.
     ProposeChange,
+    /// Like it, or no longer.
+    LikeRepo,
     /// Change settings, rename, delete.
     AdministerRepo,
     /// Create a repository in a namespace, or move one there.
@@ -67,7 +69,7 @@ pub fn authorize(actor: &Actor, action: Action, standing: &Standing) -> Verdict 
         Action::ReadRepo => true,
         Action::ReadContent if standing.gated_out && !writes => return Verdict::Gate,
         Action::ReadContent => true,
-        Action::ProposeChange => token_writes,
+        Action::ProposeChange | Action::LikeRepo => token_writes,
         Action::WriteContent | Action::AdministerRepo => token_writes && writes,
         Action::CreateRepo => {
             token_writes && (is_admin || standing.is_owner || role >= Some(OrgRole::Contributor))
@@ -101,33 +103,34 @@ mod tests {
     }
 
     /// One line per actor and standing; the letters are the verdicts for ReadRepo, ReadContent, WriteContent,
-    /// ProposeChange, AdministerRepo, CreateRepo (A allow, H hide, F forbid).
+    /// ProposeChange, LikeRepo, AdministerRepo, CreateRepo (A allow, H hide, F forbid).
     #[test]
     fn the_permission_table() {
         use Visibility::{Private, Public};
         let (reader, writer) = (user(false, TokenRole::Read), user(false, TokenRole::Write));
         let (admin, anonymous) = (user(true, TokenRole::Write), Actor::Anonymous);
         let table: &[(&Actor, Standing, &str)] = &[
-            (&anonymous, standing(Public, false, None, false), "AAFFFF"),
-            (&anonymous, standing(Private, false, None, false), "HHHHHH"),
-            (&writer, standing(Public, false, None, false), "AAFAFF"),
-            (&reader, standing(Public, false, None, false), "AAFFFF"),
-            (&writer, standing(Private, false, None, false), "HHHHHH"),
-            (&writer, standing(Private, false, None, true), "HHHHHH"),
-            (&writer, standing(Private, true, None, true), "AAAAAA"),
-            (&reader, standing(Private, true, None, true), "AAFFFF"),
-            (&writer, standing(Private, false, Some(OrgRole::Read), false), "AAFAFF"),
-            (&writer, standing(Private, false, Some(OrgRole::Contributor), false), "AAFAFA"),
-            (&writer, standing(Private, false, Some(OrgRole::Contributor), true), "AAAAAA"),
-            (&writer, standing(Private, false, Some(OrgRole::Write), false), "AAAAAA"),
-            (&reader, standing(Private, false, Some(OrgRole::Admin), false), "AAFFFF"),
-            (&admin, standing(Private, false, None, false), "AAAAAA"),
+            (&anonymous, standing(Public, false, None, false), "AAFFFFF"),
+            (&anonymous, standing(Private, false, None, false), "HHHHHHH"),
+            (&writer, standing(Public, false, None, false), "AAFAAFF"),
+            (&reader, standing(Public, false, None, false), "AAFFFFF"),
+            (&writer, standing(Private, false, None, false), "HHHHHHH"),
+            (&writer, standing(Private, false, None, true), "HHHHHHH"),
+            (&writer, standing(Private, true, None, true), "AAAAAAA"),
+            (&reader, standing(Private, true, None, true), "AAFFFFF"),
+            (&writer, standing(Private, false, Some(OrgRole::Read), false), "AAFAAFF"),
+            (&writer, standing(Private, false, Some(OrgRole::Contributor), false), "AAFAAFA"),
+            (&writer, standing(Private, false, Some(OrgRole::Contributor), true), "AAAAAAA"),
+            (&writer, standing(Private, false, Some(OrgRole::Write), false), "AAAAAAA"),
+            (&reader, standing(Private, false, Some(OrgRole::Admin), false), "AAFFFFF"),
+            (&admin, standing(Private, false, None, false), "AAAAAAA"),
         ];
         let actions = [
             Action::ReadRepo,
             Action::ReadContent,
             Action::WriteContent,
             Action::ProposeChange,
+            Action::LikeRepo,
             Action::AdministerRepo,
             Action::CreateRepo,
         ];

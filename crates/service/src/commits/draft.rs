@@ -3,7 +3,6 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use serde_json::Value;
 use steelyard_core::{Oid, RefName};
 use steelyard_db::refs::{GitRow, RefRow};
 use steelyard_git::pack::gather;
@@ -13,7 +12,7 @@ use super::build::build;
 use super::plan::Plan;
 use super::pull_request::find_parent;
 use crate::history::{Change, History, INLINE_BYTES_MAX, broken};
-use crate::revisions::{compute_facts, is_telling, read_tree_of};
+use crate::revisions::{HeadFacts, compute_facts, is_telling, read_tree_of};
 use crate::{Error, Result};
 
 /// What a group of plans comes to; nothing of it has landed.
@@ -33,7 +32,7 @@ pub(super) struct Landing {
     /// The objects, in as few packs as rows of the database can take.
     pub(super) packs: Vec<BuiltPack>,
     /// What the repository says of itself afterwards, when that may have changed.
-    pub(super) facts: Option<Value>,
+    pub(super) facts: Option<HeadFacts>,
 }
 
 /// What becomes of one plan.
@@ -239,12 +238,13 @@ impl Drafter {
 
     /// What the repository says of itself, when its default branch got a commit that touches a file which tells
     /// something.
-    fn facts(&mut self) -> Result<Option<Value>> {
+    fn facts(&mut self) -> Result<Option<HeadFacts>> {
         let Some((tree, plan)) = self.head_tree.take().filter(|_| self.tells) else {
             return Ok(None);
         };
         let view = self.view.with(&self.packs);
-        let derived = catch_unwind(AssertUnwindSafe(|| compute_facts(plan.repo.kind, view, tree)));
+        let (kind, owner) = (plan.repo.kind, &plan.repo.repo.namespace);
+        let derived = catch_unwind(AssertUnwindSafe(|| compute_facts(kind, owner, view, tree)));
         let derived =
             derived.unwrap_or_else(|_| Err(Error::internal("deriving the facts panicked")));
         derived.map(Some)

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use steelyard_core::RefName;
 use steelyard_core::fault::crash_point;
 use steelyard_db::event::{self, NewEvent};
 use steelyard_db::pack::PackKind;
 use steelyard_db::refs::{self, GitRow, RefRow};
-use steelyard_db::{DbError, Tx, lfs, repo};
+use steelyard_db::{DbError, Tx, lfs};
 
 use super::commit::{Committed, not_uploaded};
 use super::draft::{Draft, Drafted, Drafter, Landing, Outcome};
@@ -17,6 +17,7 @@ use super::plan::{Plan, named_content};
 use super::queue::Waiting;
 use crate::fetch::blocking;
 use crate::history::{Change, History, Landed, LogEntry, Step};
+use crate::revisions::{HeadFacts, record_head};
 use crate::{Error, Hub, Result};
 
 /// Attempts before a group takes the repository's lock first and cannot lose any more.
@@ -247,7 +248,7 @@ async fn record(
     repo_id: i64,
     state: &GitRow,
     commits: &[Drafted],
-    facts: Option<&Value>,
+    facts: Option<&HeadFacts>,
 ) -> Result<(), DbError> {
     for Drafted { plan, change } in commits {
         for (path, sha256, _) in plan.contents() {
@@ -256,7 +257,7 @@ async fn record(
     }
     let to_head = |drafted: &&Drafted| drafted.change.name.as_str() == state.head_ref;
     if let Some(last) = commits.iter().rev().find(to_head) {
-        repo::touch_repo(tx, repo_id, last.plan.authorship.now, facts).await?;
+        record_head(tx, repo_id, last.plan.authorship.now, facts).await?;
     }
     let events: Vec<NewEvent<'_>> = commits.iter().map(event_of).collect();
     event::append_events(tx, &events).await

@@ -38,13 +38,15 @@ pub(crate) enum JobKind {
     PacksOrphans,
     /// Purges deleted repositories.
     ReposPurge,
+    /// Takes old days out of the counters.
+    CountersRoll,
     /// Trims the table of jobs.
     JobsTrim,
 }
 
 impl JobKind {
     /// All of them.
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::GitJoin,
         Self::GitDrop,
         Self::GitRepack,
@@ -60,6 +62,7 @@ impl JobKind {
         Self::PacksSweep,
         Self::PacksOrphans,
         Self::ReposPurge,
+        Self::CountersRoll,
         Self::JobsTrim,
     ];
 
@@ -81,6 +84,7 @@ impl JobKind {
             Self::PacksSweep => "packs.sweep",
             Self::PacksOrphans => "packs.orphans",
             Self::ReposPurge => "repos.purge",
+            Self::CountersRoll => "counters.roll",
             Self::JobsTrim => "jobs.trim",
         }
     }
@@ -102,6 +106,8 @@ impl JobKind {
             | Self::PacksSweep
             | Self::ReposPurge
             | Self::JobsTrim => Some(600),
+            // A day goes out of the sums within an hour of its end.
+            Self::CountersRoll => Some(3600),
             Self::LfsOrphans | Self::XetCompact | Self::XetOrphans | Self::PacksOrphans => {
                 Some(24 * 3600)
             }
@@ -132,6 +138,7 @@ impl Hub {
             JobKind::PacksSweep => Box::pin(self.sweep_packs(self.now())).await.map(drop),
             JobKind::PacksOrphans => Box::pin(self.sweep_orphan_packs(self.now())).await.map(drop),
             JobKind::ReposPurge => Box::pin(self.purge_repos(self.now())).await.map(drop),
+            JobKind::CountersRoll => Box::pin(self.roll_counters()).await,
             JobKind::JobsTrim => Box::pin(self.trim_jobs(self.now())).await.map(drop),
         }
     }

@@ -21,6 +21,7 @@
 //! | `packs.sweep` | deletes packs that were replaced a day ago | nothing |
 //! | `packs.orphans` | deletes stored packs that never got a row | nothing |
 //! | `repos.purge` | deletes what is left of repositories deleted a week ago | those |
+//! | `counters.roll` | takes days that are older than 30 days out of the counters | who downloaded something two days ago |
 //! | `jobs.trim` | deletes the rows of ended jobs | those |
 
 mod kind;

@@ -14,7 +14,7 @@ use steelyard_core::fault::crash_point;
 use steelyard_core::{RefName, RepoId, RepoKind, Sha256};
 use steelyard_db::pack::{self, PackKind};
 use steelyard_db::refs::{self, GitRow, RefRow};
-use steelyard_db::repo::{self, RepoRow};
+use steelyard_db::repo::RepoRow;
 use steelyard_db::{Tx, lfs};
 use steelyard_git::rewrite::{Rewriter, Rewritten};
 use steelyard_git::{BuiltPack, GitError};
@@ -22,7 +22,7 @@ use steelyard_git::{BuiltPack, GitError};
 use super::files::check_count;
 use crate::fetch::blocking;
 use crate::history::{Change, History, Landed, LogEntry, PreparedPack, broken};
-use crate::revisions::{compute_facts, read_tree_of};
+use crate::revisions::{HeadFacts, compute_facts, read_tree_of, record_head};
 use crate::{Action, Actor, Error, Hub, Result};
 
 /// Attempts before the repository's write lock is taken first.
@@ -49,7 +49,7 @@ struct Landing {
     state: GitRow,
     changes: Vec<Change>,
     /// What the repository says of itself afterwards, when its default branch changes.
-    facts: Option<serde_json::Value>,
+    facts: Option<HeadFacts>,
 }
 
 impl Hub {
@@ -111,7 +111,7 @@ impl Hub {
         }
         let (mut work, rows) = self.rewrite_refs(plan, kept.take(), &history, refs).await?;
         let changes = changes_of(rows)?;
-        let facts = facts_after(plan.repo.kind, &state, &changes, &history, &work).await?;
+        let facts = facts_after(plan.repo, &state, &changes, &history, &work).await?;
         crash_point("lfs.purge.rewritten");
         let tx = match locked {
             Some(tx) => tx,
@@ -191,7 +191,7 @@ impl Hub {
             }
             refs::want_drop(&mut tx, repo_id).await?;
             if changes.iter().any(|change| change.name.as_str() == state.head_ref) {
-                repo::touch_repo(&mut tx, repo_id, now, landing.facts.as_ref()).await?;
+                record_head(&mut tx, repo_id, now, landing.facts.as_ref()).await?;
             }
             self.record_refs(&mut tx, plan.actor, plan.repo, changes).await?;
         }
@@ -250,12 +250,12 @@ fn changes_of(rows: Vec<(RefRow, Rewritten)>) -> Result<Vec<Change>> {
 }
 
 async fn facts_after(
-    kind: RepoKind,
+    repo: &RepoRow,
     state: &GitRow,
     changes: &[Change],
     history: &Arc<History>,
     work: &Work,
-) -> Result<Option<serde_json::Value>> {
+) -> Result<Option<HeadFacts>> {
     let head = changes.iter().find(|change| change.name.as_str() == state.head_ref);
     let Some(commit) = head.and_then(|change| change.new) else { return Ok(None) };
     let mut view = None;
@@ -263,9 +263,10 @@ async fn facts_after(
         view = Some(view.as_ref().unwrap_or(&**history).with_prepared(prepared));
     }
     let history = view.map_or_else(|| Arc::clone(history), Arc::new);
+    let (kind, owner) = (repo.kind, repo.repo.namespace.clone());
     blocking(move || {
         let tree = read_tree_of(&history, commit)?;
-        compute_facts(kind, &history, tree).map(Some)
+        compute_facts(kind, &owner, &history, tree).map(Some)
     })
     .await
 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde_json::Value;
 use steelyard_core::fault::crash_point;
 use steelyard_core::limits::COMMIT_OPERATIONS_MAX;
 use steelyard_core::{Oid, Sha256};
@@ -15,13 +14,13 @@ use super::inspect::Planned;
 use super::receive::{Base, Checked, Push};
 use crate::fetch::blocking;
 use crate::history::{Change, Landed, LogEntry, PreparedPack, broken};
-use crate::revisions::compute_facts;
+use crate::revisions::{HeadFacts, compute_facts, record_head};
 use crate::{Error, Hub, Missing, Result};
 
 /// What the default branch, and the large files, are known for after the push; worked out before the lock is taken.
 #[derive(Default)]
 struct Consequences {
-    facts: Option<Value>,
+    facts: Option<HeadFacts>,
     /// Content, path and ref.
     names: Vec<(Sha256, String, String)>,
 }
@@ -101,7 +100,7 @@ impl Hub {
             lfs::name_link(tx, repo_id, *sha256, path, name).await?;
         }
         if landed(&state.head_ref) {
-            repo::touch_repo(tx, repo_id, self.now(), consequences.facts.as_ref()).await?;
+            record_head(tx, repo_id, self.now(), consequences.facts.as_ref()).await?;
         }
         if standing.iter().any(|plan| plan.cuts) {
             refs::want_drop(tx, repo_id).await?;
@@ -121,13 +120,14 @@ impl Hub {
         let head = base.state.head_ref.clone();
         planned.sort_by_key(|plan| plan.change.name.as_str() == head);
         let (view, kind) = (Arc::clone(&checked.view), push.access.repo.kind);
+        let owner = push.access.repo.repo.namespace.clone();
         let pointers = checked.pointers.clone();
         blocking(move || {
             let mut consequences = Consequences::default();
             for plan in planned.iter().filter(|plan| plan.change.name.tag_name().is_none()) {
                 let Some(tree) = plan.tree else { continue };
                 if plan.change.name.as_str() == head {
-                    consequences.facts = Some(compute_facts(kind, &view, tree)?);
+                    consequences.facts = Some(compute_facts(kind, &owner, &view, tree)?);
                 }
                 if pointers.is_empty() {
                     continue;

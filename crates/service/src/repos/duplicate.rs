@@ -3,7 +3,7 @@
 use serde_json::json;
 use steelyard_core::{RefName, RepoId, RepoKind, Visibility};
 use steelyard_db::repo::NewRepo;
-use steelyard_db::{DbError, event, lfs, pack, refs, repo};
+use steelyard_db::{DbError, catalogue, event, lfs, pack, refs, repo};
 
 use super::create::{CreatedRepo, exists};
 use crate::{Action, Actor, Error, Hub, Missing, Result};
@@ -88,6 +88,7 @@ impl Hub {
         }
         lfs::share_links(&mut tx, original.id, repo_id, &self.fresh_id()[8..16], self.now())
             .await?;
+        catalogue::copy_derived(&mut tx, original.id, repo_id).await?;
         let payload = json!({"kind": wanted.kind.as_str(), "repo": wanted.to.to_string(), "from": original.repo.to_string()});
         event::append_event(
             &mut tx,

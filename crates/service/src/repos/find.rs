@@ -146,6 +146,11 @@ impl Hub {
     }
 }
 
+/// Whether `actor`, who has that role in the organisation that owns it, may know of the repository.
+pub(crate) fn may_read(actor: &Actor, row: &RepoRow, org_role: Option<OrgRole>) -> bool {
+    authorize(actor, Action::ReadRepo, &standing(actor, row, org_role)) == Verdict::Allow
+}
+
 fn standing(actor: &Actor, row: &RepoRow, org_role: Option<OrgRole>) -> Standing {
     Standing {
         visibility: row.visibility,
@@ -162,6 +167,7 @@ fn refusal(actor: &Actor, action: Action, row: &RepoRow) -> Error {
         Action::ReadRepo | Action::ReadContent => "read",
         Action::WriteContent => "write to",
         Action::ProposeChange => "open a pull request on",
+        Action::LikeRepo => "like",
         Action::AdministerRepo => "administer",
         Action::CreateRepo => "create",
     };

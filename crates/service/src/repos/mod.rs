@@ -8,6 +8,8 @@ mod list;
 mod moving;
 mod settings;
 
+pub(crate) use find::may_read;
+
 pub use create::{CreateRepo, CreatedRepo};
 pub use duplicate::DuplicateRepo;
 pub use list::{ListQuery, StorageEntry};

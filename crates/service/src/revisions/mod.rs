@@ -5,6 +5,7 @@ mod facts;
 mod gguf;
 mod large;
 mod log;
+mod results;
 mod safetensors;
 mod snapshot;
 mod tree;
@@ -15,5 +16,8 @@ pub use safetensors::SafetensorsMetadata;
 pub use snapshot::Snapshot;
 pub use tree::TreeQuery;
 
-pub(crate) use facts::{compute_facts, is_telling};
+pub(crate) use facts::{
+    HeadFacts, WEIGHTS_KEY, compute_facts, facts_with, is_telling, record_head,
+};
+pub(crate) use results::{result_files, result_of};
 pub(crate) use snapshot::read_tree_of;

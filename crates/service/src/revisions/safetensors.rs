@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 use steelyard_card::safetensors::{HeaderNeed, SafetensorsHeader, parse_header, parse_index};
 
 use super::Snapshot;
-use super::entry::{Content, LfsInfo};
+use super::entry::{Content, EntryKind, LfsInfo};
 use crate::{Error, Hub, Result};
 
 const FIRST_READ_BYTES: u64 = 256 * 1024;
@@ -57,11 +57,17 @@ impl Hub {
         snapshot: &Snapshot,
         path: &str,
     ) -> Result<SafetensorsHeader> {
+        let EntryKind::File { size, .. } = snapshot.get_file(path)?.kind else {
+            return Err(Error::no_entry(path, snapshot.commit));
+        };
         let mut wanted = FIRST_READ_BYTES;
         loop {
             let head = self.read_head(snapshot, path, wanted).await?;
             match parse_header(&head).map_err(|error| bad(path, &error))? {
-                HeaderNeed::Done(header) => return Ok(header),
+                HeaderNeed::Done(header) => {
+                    header.check_file_size(size).map_err(|error| bad(path, &error))?;
+                    return Ok(header);
+                }
                 HeaderNeed::More(total) if (head.len() as u64) < wanted || total <= wanted => {
                     return Err(Error::invalid(
                         "filename",

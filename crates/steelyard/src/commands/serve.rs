@@ -51,6 +51,8 @@ async fn serve(loaded: &Loaded) -> Result<()> {
     let stop = CancellationToken::new();
     admin_server::start(loaded, &hub, metrics, &stop).await?;
     let jobs = tokio::spawn(steelyard_service::jobs::run(hub.clone(), stop.clone()));
+    tokio::spawn(steelyard_service::counters::run(hub.clone(), stop.clone()));
+    tokio::spawn(steelyard_service::discovery::run(hub.clone(), stop.clone()));
     let url = hub.settings().public_url.clone().unwrap_or_else(|| format!("http://{address}"));
     welcome(&hub, &config.accounts.first_admin, &url).await?;
     if hub.git().is_none() {
@@ -82,8 +84,18 @@ async fn serve(loaded: &Loaded) -> Result<()> {
     }
     stop.cancel();
     let _ = tokio::time::timeout(Duration::from_secs(5), jobs).await;
+    count_last(&hub).await;
     hub.db().close().await;
     Ok(())
+}
+
+/// Writes the downloads that were counted since the last time.
+async fn count_last(hub: &Hub) {
+    match tokio::time::timeout(Duration::from_secs(5), hub.flush_downloads()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "the last downloads could not be counted"),
+        Err(_) => tracing::warn!("counting the last downloads took too long"),
+    }
 }
 
 /// Keeps a second server off this process's caches; the lock goes with the process, however it ends.

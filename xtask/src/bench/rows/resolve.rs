@@ -17,6 +17,7 @@ const SECONDS: &str = "4s";
 pub(super) struct Load {
     pub(super) per_second: f64,
     pub(super) requests: f64,
+    pub(super) median_ms: f64,
     pub(super) p99_ms: f64,
 }
 
@@ -84,15 +85,20 @@ fn parse(text: &str) -> Option<Load> {
         .next()?
         .parse()
         .ok()?;
-    let p99 = after("99%")?;
-    let (number, factor) = if let Some(number) = p99.strip_suffix("us") {
+    let (median_ms, p99_ms) = (millis(after("50%")?)?, millis(after("99%")?)?);
+    Some(Load { per_second, requests, median_ms, p99_ms })
+}
+
+/// `250.00us`, `1.50ms` or `1.02s`.
+fn millis(text: &str) -> Option<f64> {
+    let (number, factor) = if let Some(number) = text.strip_suffix("us") {
         (number, 0.001)
-    } else if let Some(number) = p99.strip_suffix("ms") {
+    } else if let Some(number) = text.strip_suffix("ms") {
         (number, 1.0)
     } else {
-        (p99.strip_suffix('s')?, 1000.0)
+        (text.strip_suffix('s')?, 1000.0)
     };
-    Some(Load { per_second, requests, p99_ms: number.parse::<f64>().ok()? * factor })
+    Some(number.parse::<f64>().ok()? * factor)
 }
 
 #[cfg(test)]
@@ -104,5 +110,6 @@ mod tests {
         let load = super::parse(text).unwrap();
         assert!((load.per_second - 10058.48).abs() < 1e-6);
         assert!((load.p99_ms - 1.5).abs() < 1e-6 && (load.requests - 41240.0).abs() < 1e-6);
+        assert!((load.median_ms - 0.25).abs() < 1e-6);
     }
 }

@@ -1,0 +1,9 @@
+//! The index against a naive scan over plain documents: every kind of condition, order, viewer and facet, while
+//! repositories come, change and go.
+
+mod lineage;
+mod listing;
+mod naive;
+mod random;
+mod relevance;
+mod world;

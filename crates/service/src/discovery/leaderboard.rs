@@ -1,0 +1,195 @@
+//! Leaderboards: what models report of a dataset, ranked only where it was measured in the same way.
+
+use std::collections::BTreeMap;
+
+use steelyard_card::eval::ComparisonKey;
+use steelyard_core::{RepoId, RepoKind};
+use steelyard_db::account::AccountKind;
+use steelyard_db::evals::{self, DatasetEval};
+use steelyard_db::lineage;
+
+use super::lineage::viewer;
+use crate::revisions::result_of;
+use crate::{Action, Actor, Hub, Result};
+
+/// Results of one dataset that are looked at.
+const RESULTS_MAX: i64 = 20_000;
+
+/// Metrics of which less is better, by how their names begin or end.
+const LESS_IS_BETTER: [&str; 14] = [
+    "wer",
+    "cer",
+    "ter",
+    "per",
+    "perplexity",
+    "ppl",
+    "loss",
+    "mae",
+    "mse",
+    "rmse",
+    "mape",
+    "fid",
+    "eer",
+    "latency",
+];
+
+/// The rankings of a dataset; the one with most results first.
+#[derive(Debug)]
+pub struct Board {
+    /// One for each way of measuring.
+    pub rankings: Vec<Ranking>,
+    /// True when there are more results than are looked at.
+    pub is_truncated: bool,
+}
+
+/// Results that were measured in the same way, the best first.
+#[derive(Debug)]
+pub struct Ranking {
+    /// The way they were measured.
+    pub key: ComparisonKey,
+    /// Whether less is better.
+    pub less_is_better: bool,
+    /// The results.
+    pub ranks: Vec<Rank>,
+}
+
+/// A result in its ranking.
+#[derive(Debug)]
+pub struct Rank {
+    /// 1 is the best; equal values share a rank.
+    pub rank: u64,
+    /// The model.
+    pub model: RepoId,
+    /// Whether its owner is an organisation,
+    pub is_org: bool,
+    /// and the owner's name for people.
+    pub owner_full_name: String,
+    /// The result.
+    pub result: steelyard_card::eval::EvalResult,
+    /// The pull request that reports it, when the model itself does not.
+    pub pull_request: Option<i64>,
+}
+
+impl Hub {
+    /// What models that `actor` may see report of a dataset; with `roots_only`, of models that name no base model.
+    pub async fn leaderboard(
+        &self,
+        actor: &Actor,
+        dataset: &RepoId,
+        roots_only: bool,
+    ) -> Result<Board> {
+        let mut conn = self.db().read().await?;
+        let action = Action::ReadRepo;
+        let row = self.repo_on(&mut conn, actor, RepoKind::Dataset, dataset, action).await?;
+        let name = row.repo.to_string();
+        let found = evals::list_of_dataset(&mut conn, &name, viewer(actor), RESULTS_MAX).await?;
+        let is_truncated = i64::try_from(found.len()).is_ok_and(|count| count >= RESULTS_MAX);
+        let mut found: Vec<DatasetEval> =
+            found.into_iter().filter(|eval| eval.kind == RepoKind::Model).collect();
+        if roots_only {
+            let mut ids: Vec<i64> = found.iter().map(|eval| eval.repo_id).collect();
+            ids.dedup();
+            let bases = lineage::find_bases_of(&mut conn, &ids).await?;
+            let derived: std::collections::HashSet<i64> =
+                bases.into_iter().map(|(repo_id, _)| repo_id).collect();
+            found.retain(|eval| !derived.contains(&eval.repo_id));
+        }
+        Ok(Board { rankings: rankings(found), is_truncated })
+    }
+}
+
+/// Groups results by the way they were measured.
+fn rankings(found: Vec<DatasetEval>) -> Vec<Ranking> {
+    let mut groups: BTreeMap<ComparisonKey, Vec<Rank>> = BTreeMap::new();
+    for one in found {
+        let result = result_of(&one.eval);
+        groups.entry(result.key()).or_default().push(Rank {
+            rank: 0,
+            model: one.repo,
+            is_org: one.owner_kind == AccountKind::Org,
+            owner_full_name: one.owner_full_name,
+            result,
+            pull_request: one.eval.pull_request,
+        });
+    }
+    let mut rankings: Vec<Ranking> =
+        groups.into_iter().map(|(key, ranks)| ranking(key, ranks)).collect();
+    rankings.sort_by_key(|ranking| std::cmp::Reverse(ranking.ranks.len()));
+    rankings
+}
+
+fn ranking(key: ComparisonKey, mut ranks: Vec<Rank>) -> Ranking {
+    let less_is_better = is_less_better(&key.metric);
+    ranks.sort_by(|a, b| {
+        let order = b.result.value.total_cmp(&a.result.value);
+        let order = if less_is_better { order.reverse() } else { order };
+        order.then_with(|| a.model.to_string().cmp(&b.model.to_string()))
+    });
+    for at in 0..ranks.len() {
+        let is_tied = at > 0 && ranks[at].result.value == ranks[at - 1].result.value;
+        ranks[at].rank = if is_tied { ranks[at - 1].rank } else { at as u64 + 1 };
+    }
+    Ranking { key, less_is_better, ranks }
+}
+
+fn is_less_better(metric: &str) -> bool {
+    let mut words = metric.split(|c: char| !c.is_alphanumeric());
+    words.any(|word| LESS_IS_BETTER.contains(&word))
+}
+
+#[cfg(test)]
+mod tests {
+    use steelyard_core::{Namespace, RepoName};
+    use steelyard_db::evals::Eval;
+
+    use super::*;
+
+    fn reported(model: &str, metric: &str, shots: Option<u32>, value: f64) -> DatasetEval {
+        let name = RepoName::parse(model).unwrap();
+        DatasetEval {
+            repo_id: 1,
+            kind: RepoKind::Model,
+            repo: RepoId::new(Namespace::parse("alice").unwrap(), name),
+            owner_kind: AccountKind::User,
+            owner_full_name: "Alice".to_owned(),
+            eval: Eval {
+                source: "model-index".to_owned(),
+                dataset: "cais/mmlu".to_owned(),
+                metric: metric.to_owned(),
+                shots,
+                value,
+                ..Eval::default()
+            },
+        }
+    }
+
+    fn shown(ranking: &Ranking) -> Vec<(u64, String)> {
+        ranking.ranks.iter().map(|rank| (rank.rank, rank.model.name.to_string())).collect()
+    }
+
+    #[test]
+    fn shots_are_never_mixed() {
+        let rankings = rankings(vec![
+            reported("a", "accuracy", Some(0), 68.0),
+            reported("b", "acc", Some(5), 72.0),
+            reported("c", "accuracy", Some(5), 75.0),
+            reported("d", "accuracy", None, 90.0),
+        ]);
+        assert_eq!(rankings.len(), 3);
+        assert_eq!(rankings[0].key.shots, Some(5));
+        assert_eq!(shown(&rankings[0]), [(1, "c".to_owned()), (2, "b".to_owned())]);
+    }
+
+    #[test]
+    fn equal_values_share_a_rank_and_errors_are_better_small() {
+        let rankings = rankings(vec![
+            reported("a", "wer", None, 7.0),
+            reported("b", "wer", None, 5.0),
+            reported("c", "wer", None, 5.0),
+        ]);
+        assert!(rankings[0].less_is_better);
+        let places = shown(&rankings[0]);
+        assert_eq!(places, [(1, "b".to_owned()), (1, "c".to_owned()), (3, "a".to_owned())]);
+        assert!(!is_less_better("super_accuracy"));
+    }
+}

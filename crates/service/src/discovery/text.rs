@@ -1,0 +1,106 @@
+//! The full-text side of the index: words in cards, on this replica's disk.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use steelyard_index::text::{TextDocument, TextIndex};
+use steelyard_index::{Document, Matching, SearchRequest, TextHit};
+
+use crate::{Error, Hub, Result};
+
+/// Hits of words that take part in a ranking with everything else.
+const HITS_MAX: usize = 1000;
+/// How long a writer that has nothing to write is kept.
+const REST_AFTER: Duration = Duration::from_secs(30);
+/// Events before the last commit's place that are read again after a restart: one with a smaller id may have become
+/// visible later.
+pub(super) const OVERLAP_EVENTS: i64 = 10_000;
+
+/// The full-text index of this replica, once it is open.
+#[derive(Default)]
+pub(super) struct Texts {
+    index: Mutex<Option<Arc<TextIndex>>>,
+    /// Something was put that nobody can find yet,
+    is_dirty: AtomicBool,
+    /// and this is the event up to which it goes.
+    position: Mutex<i64>,
+    written: Mutex<Option<Instant>>,
+}
+
+/// How the full-text side says that it failed: it is loaded again from the database.
+pub(super) type TextResult<T> = Result<T, steelyard_index::text::TextError>;
+
+impl Texts {
+    /// The index; it must have been opened.
+    pub(super) fn get(&self) -> Result<Arc<TextIndex>> {
+        let index = self.index.lock().clone();
+        index.ok_or_else(|| Error::Unavailable("the search index is being loaded".into()))
+    }
+
+    pub(super) fn set(&self, index: Option<Arc<TextIndex>>) {
+        *self.index.lock() = index;
+    }
+
+    /// Takes documents in; they are found after [`Texts::commit`].
+    pub(super) fn put(&self, documents: &[Document], gone: &[i64], position: i64) -> Result<()> {
+        let index = self.get()?;
+        index.remove(gone.iter().copied()).map_err(Error::internal)?;
+        index.put(documents.iter().map(text_of)).map_err(Error::internal)?;
+        let mut known = self.position.lock();
+        *known = position.max(*known);
+        self.is_dirty.store(true, Ordering::SeqCst);
+        Ok(())
+    }
+
+    /// Makes what was put findable and durable.
+    pub(super) fn commit(&self) -> Result<()> {
+        if self.is_dirty.swap(false, Ordering::SeqCst) {
+            let position = *self.position.lock();
+            self.get()?.commit(position).map_err(Error::internal)?;
+            *self.written.lock() = Some(Instant::now());
+        }
+        Ok(())
+    }
+
+    /// Gives back what a writer takes when nothing was written for a while.
+    pub(super) fn rest(&self) -> Result<()> {
+        let mut written = self.written.lock();
+        if written.is_some_and(|at| at.elapsed() > REST_AFTER) {
+            *written = None;
+            self.get()?.rest().map_err(Error::internal)?;
+        }
+        Ok(())
+    }
+}
+
+/// The parts of a document in which words are looked for.
+pub(super) fn text_of(document: &Document) -> TextDocument<'_> {
+    TextDocument {
+        repo_id: document.repo_id,
+        id: &document.id,
+        title: document.title.as_deref(),
+        tags: &document.tags,
+        card_text: &document.card_text,
+    }
+}
+
+impl Hub {
+    /// Lets everything that was put be found.
+    pub(super) async fn commit_texts(&self) -> Result<()> {
+        let hub = self.clone();
+        let done = tokio::task::spawn_blocking(move || hub.discovery().texts().commit());
+        done.await.map_err(Error::internal)?
+    }
+
+    /// What has the words of a request among what meets the rest of it, best first. Blocks.
+    pub(super) fn text_hits(&self, request: &SearchRequest) -> Result<Vec<TextHit>> {
+        let (index, words) = (self.discovery().texts().get()?, &request.query.words);
+        let page = self.discovery().index().with_matching(request, |matching| match matching {
+            Matching::Few(ids) => index.search_among(words, &ids, HITS_MAX, 0),
+            Matching::Many(meets) => index.search(words, meets, HITS_MAX, 0),
+        });
+        Ok(page.map_err(Error::internal)?.hits)
+    }
+}
