@@ -61,6 +61,12 @@ impl Client {
         Self { home: hub.scratch(&format!("home-{name}")), url: hub.url(), token: token.to_owned() }
     }
 
+    /// The same user, who reaches the hub at another address.
+    pub fn at(mut self, url: &str) -> Self {
+        url.clone_into(&mut self.url);
+        self
+    }
+
     /// Their home folder.
     pub fn home(&self) -> &Path {
         &self.home

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use steelyard_testkit::{HfVersion, tools};
+use steelyard_testkit::{FaultProxy, HfVersion, tools};
 use steelyard_tests::{Client, Http, Hub, Stores, assert_same, copy_model};
 
 fn suite(stores: Stores, replicas: usize, version: HfVersion) {
@@ -244,4 +244,37 @@ fn a_file_that_grew_shares_its_blocks_on_the_embedded_default() {
 #[test]
 fn a_file_that_grew_shares_its_blocks_on_two_replicas_in_turn() {
     growing_files(Stores::ScaledOut, 2);
+}
+
+/// Seconds after which neither a token nor an address of the hub below is taken any more.
+const EXPIRED_SECS: u64 = 11;
+
+/// A line so slow that every token and address given out at the start has ended before the end.
+#[test]
+fn transfers_outlive_their_tokens_and_addresses() {
+    let builder = Hub::on(Stores::Embedded).env("STEELYARD_XET__TOKEN_TTL", "5s");
+    let Some(hub) = builder.env("STEELYARD_XET__ADDRESS_TTL", "5s").start() else { return };
+    let address = hub.url().trim_start_matches("http://").parse().unwrap();
+    let proxy = FaultProxy::new(address).unwrap();
+    let url = format!("http://{}", proxy.address());
+    let alice = Client::new(&hub, "alice", &hub.user("alice")).at(&url);
+    let folder = hub.scratch("slow");
+    for number in 0..6 {
+        let path = folder.join(format!("part-{number}.bin"));
+        std::fs::write(path, noise(number + 1, 8_000_000)).unwrap();
+    }
+    let patiently = |what: &dyn Fn()| {
+        proxy.slow_down(200_000);
+        let started = Instant::now();
+        what();
+        proxy.heal();
+        let took = started.elapsed();
+        assert!(took > Duration::from_secs(EXPIRED_SECS), "over after {took:?}: nothing ended");
+    };
+    patiently(&|| upload(&alice, HfVersion::V2_4_0, "alice/slow", &folder));
+    hub.fsck().unwrap();
+    patiently(&|| {
+        let down = download(&hub, &alice, HfVersion::V2_4_0, "alice/slow", "slow-down");
+        assert_same(&folder, &down);
+    });
 }

@@ -17,10 +17,14 @@ use tokio::task::JoinHandle;
 use crate::error::Result;
 use crate::faulty::Faults;
 use crate::hashing::{blocking, join};
-use crate::stream::{self, BlobStream, Gauge};
-use crate::{BlobError, BlobInfo, Family, Key};
+use crate::stream::{self, BlobStream, FileRange, Gauge};
+use crate::{BlobError, BlobInfo, BlobReader, Family, Key};
 
+mod aside;
+mod direct;
 mod list;
+
+pub(crate) use aside::Aside;
 
 /// Unfinished files, on the same file system as the finished ones.
 const TMP: &str = "tmp";
@@ -195,6 +199,16 @@ impl LocalStore {
             check_range(&key, &range, info.size)?;
             let (gauge, faults) = (store.0.gauge.clone(), store.0.faults.clone());
             Ok(Some((info, stream::from_file(file, range, gauge, faults)?)))
+        })
+        .await
+    }
+
+    pub(crate) async fn open_reader(&self, key: Key) -> Result<Option<BlobReader>> {
+        let store = self.clone();
+        blocking(move || {
+            let Some((file, info)) = store.open_file(&key)? else { return Ok(None) };
+            let (gauge, faults) = (store.0.gauge.clone(), store.0.faults.clone());
+            Ok(Some(BlobReader::of_file(FileRange::new(file, &(0..info.size), gauge, faults))))
         })
         .await
     }

@@ -13,7 +13,7 @@ use object_store::client::HttpClient;
 use object_store::list::{PaginatedListOptions, PaginatedListStore};
 use object_store::path::Path;
 use object_store::signer::{HeaderName, HeaderValue, Method, SignedUrlOptions, Signer};
-use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt};
+use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt, PutPayload};
 use steelyard_core::Timestamp;
 use tokio::sync::OnceCell;
 
@@ -98,6 +98,12 @@ impl S3Store {
     pub(crate) async fn put(&self, key: &Key, data: Bytes) -> Result<String> {
         let put = self.0.client.put(&self.path(key), data.into()).await;
         put.map(|put| bare_etag(put.e_tag)).map_err(refused("write an object"))
+    }
+
+    pub(crate) async fn put_pieces(&self, key: &Key, pieces: Vec<Bytes>) -> Result<()> {
+        let payload = PutPayload::from_iter(pieces);
+        let put = self.0.client.put(&self.path(key), payload).await;
+        put.map(drop).map_err(refused("write an object"))
     }
 
     pub(crate) async fn get(&self, key: &Key) -> Result<Option<Bytes>> {

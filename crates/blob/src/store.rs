@@ -12,7 +12,9 @@ use crate::error::Result;
 use crate::faulty::Faults;
 use crate::local::LocalStore;
 use crate::s3::S3Store;
-use crate::{BlobError, BlobStream, Family, Key, PresignedGet, PresignedPut, S3Settings};
+use crate::{
+    BlobError, BlobReader, BlobStream, Family, Key, PresignedGet, PresignedPut, S3Settings,
+};
 
 /// The object store of the hub; a cheap handle.
 #[derive(Debug, Clone)]
@@ -145,6 +147,17 @@ impl BlobStore {
     /// Streams a whole object, and tells what it is in the same breath.
     pub async fn open_whole(&self, key: &Key) -> Result<Option<(BlobInfo, BlobStream)>, BlobError> {
         self.open_stream(key, None).await
+    }
+
+    /// Opens a whole object for reading into buffers of the caller's.
+    pub async fn open_reader(&self, key: &Key) -> Result<Option<BlobReader>, BlobError> {
+        match &self.0 {
+            Backend::Local(store) => store.open_reader(*key).await,
+            Backend::S3(store) => {
+                let opened = store.open_stream(key, None).await?;
+                Ok(opened.map(|(_, stream)| BlobReader::of_stream(stream)))
+            }
+        }
     }
 
     async fn open_stream(

@@ -86,11 +86,7 @@ pub(crate) fn from_file(
     gauge: Gauge,
     faults: Faults,
 ) -> Result<BlobStream> {
-    if range.end - range.start > CHUNK_BYTES {
-        // Only a hint to the kernel, so a refusal changes nothing.
-        rustix::fs::fadvise(&file, range.start, None, Advice::Sequential).ok();
-    }
-    let file = Arc::new(FileRange { file, end: range.end, gauge, faults });
+    let file = Arc::new(FileRange::new(file, &range, gauge, faults));
     let first = file.read(range.start)?;
     if first.len() as u64 == range.end - range.start {
         let whole = (!first.is_empty()).then_some(Ok(first));
@@ -100,7 +96,8 @@ pub(crate) fn from_file(
     Ok(BlobStream::new(stream::iter([Ok(first)]).chain(ReadAhead { file, next, job: None })))
 }
 
-struct FileRange {
+#[derive(Debug)]
+pub(crate) struct FileRange {
     file: File,
     end: u64,
     gauge: Gauge,
@@ -108,6 +105,27 @@ struct FileRange {
 }
 
 impl FileRange {
+    pub(crate) fn new(file: File, range: &Range<u64>, gauge: Gauge, faults: Faults) -> Self {
+        if range.end - range.start > CHUNK_BYTES {
+            // Only a hint to the kernel, so a refusal changes nothing.
+            rustix::fs::fadvise(&file, range.start, None, Advice::Sequential).ok();
+        }
+        Self { file, end: range.end, gauge, faults }
+    }
+
+    /// How many bytes there are from `start` on.
+    pub(crate) fn bytes_from(&self, start: u64) -> u64 {
+        self.end.saturating_sub(start)
+    }
+
+    /// Appends bytes that must all be there; `buffer` is not counted as a chunk in the memory of streams.
+    pub(crate) fn append(&self, start: u64, length: u64, buffer: &mut Vec<u8>) -> Result<()> {
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        self.faults
+            .step(|| append_exact_at(&self.file, start, length, buffer))
+            .map_err(|source| BlobError::io("read an object", source))
+    }
+
     /// Reads one chunk, or what is left.
     fn read(&self, start: u64) -> Result<Bytes> {
         let most = if self.gauge.is_ample() { CHUNK_BYTES } else { SMALL_CHUNK_BYTES };
@@ -121,18 +139,25 @@ impl FileRange {
 
 /// Reads `length` bytes of a file, which must all be there, into memory that nobody filled with zeros before.
 pub(crate) fn read_exact_at(file: &File, start: u64, length: usize) -> io::Result<Vec<u8>> {
-    let mut data = Vec::with_capacity(length);
-    while data.len() < length {
-        let at = start + data.len() as u64;
-        match rustix::io::pread(file, rustix::buffer::spare_capacity(&mut data), at) {
+    let mut data = Vec::new();
+    append_exact_at(file, start, length, &mut data)?;
+    Ok(data)
+}
+
+fn append_exact_at(file: &File, start: u64, length: usize, data: &mut Vec<u8>) -> io::Result<()> {
+    let before = data.len();
+    data.reserve_exact(length);
+    while data.len() - before < length {
+        let at = start + (data.len() - before) as u64;
+        match rustix::io::pread(file, rustix::buffer::spare_capacity(data), at) {
             Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(errno) => return Err(errno.into()),
         }
     }
     // The allocation may be larger than asked for, and the file than the range.
-    data.truncate(length);
-    Ok(data)
+    data.truncate(before + length);
+    Ok(())
 }
 
 /// Reads the next chunk on a blocking thread while the last one is sent. Holds no thread while the receiver is slow.

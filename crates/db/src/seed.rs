@@ -216,6 +216,10 @@ async fn insert_git(tx: &mut Tx, new: &[(i64, &SeedRepo<'_>)]) -> Result<(), DbE
         .collect();
     let sql = "INSERT INTO git_repo_pack (repo_id, pack_id, seq) VALUES {rows}";
     insert_rows(tx, sql, &rows).await?;
+    insert_reflog(tx, new).await
+}
+
+async fn insert_reflog(tx: &mut Tx, new: &[(i64, &SeedRepo<'_>)]) -> Result<(), DbError> {
     let rows: Vec<[Value; 7]> = new
         .iter()
         .map(|(id, repo)| {

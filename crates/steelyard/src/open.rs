@@ -11,7 +11,7 @@ use steelyard_service::access::ThrottleSettings;
 use steelyard_service::xet::XetSettings;
 use steelyard_service::{Hub, HubLimits, HubParts, HubSettings};
 
-use crate::config::{Config, Database, Storage};
+use crate::config::{Config, Database, Period, Storage};
 use crate::system::{SystemClock, SystemRng};
 
 /// Opens the database a configuration names, as it is.
@@ -117,19 +117,23 @@ fn xet_of(config: &Config) -> XetSettings {
     XetSettings {
         memory_bytes: xet.upload_memory.bytes(),
         unreferenced_bytes_max: xet.unused_max.bytes(),
-        unreferenced_keep_secs: i64::try_from(xet.unused_keep.duration().as_secs())
-            .unwrap_or(i64::MAX),
+        unreferenced_keep_secs: secs(xet.unused_keep),
+        token_ttl_secs: secs(xet.token_ttl),
+        address_ttl_secs: secs(xet.address_ttl),
         ..XetSettings::default()
     }
 }
 
 fn throttle_of(config: &Config) -> ThrottleSettings {
     let accounts = &config.accounts;
-    let window_secs = accounts.failures_window.duration().as_secs();
     ThrottleSettings {
         failures_max: accounts.failures_max.get(),
-        window_secs: i64::try_from(window_secs).unwrap_or(i64::MAX),
+        window_secs: secs(accounts.failures_window),
     }
+}
+
+fn secs(period: Period) -> i64 {
+    i64::try_from(period.duration().as_secs()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

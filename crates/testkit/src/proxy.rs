@@ -32,6 +32,7 @@ struct State {
     bytes: u64,
     fail_at: Option<u64>,
     cut_at_bytes: Option<u64>,
+    bytes_per_sec: Option<u64>,
     refusing: bool,
     closed: bool,
     open: Vec<(u64, [TcpStream; 2])>,
@@ -85,6 +86,11 @@ impl FaultProxy {
         state.cut_at_bytes = Some(state.bytes + count);
     }
 
+    /// Passes on at most so many bytes a second, each connection and direction for itself.
+    pub fn slow_down(&self, bytes_per_sec: u64) {
+        self.shared.state.lock().bytes_per_sec = Some(bytes_per_sec);
+    }
+
     /// Closes every open connection now; new ones work.
     pub fn cut_all(&self) {
         self.shared.state.lock().cut_open();
@@ -103,6 +109,7 @@ impl FaultProxy {
         state.refusing = false;
         state.fail_at = None;
         state.cut_at_bytes = None;
+        state.bytes_per_sec = None;
     }
 }
 
@@ -174,6 +181,10 @@ fn copy(mut from: TcpStream, mut to: TcpStream, shared: &Shared) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(_) => break,
         };
+        let bytes_per_sec = shared.state.lock().bytes_per_sec;
+        if let Some(bytes_per_sec) = bytes_per_sec {
+            thread::sleep(Duration::from_secs(1).mul_f64(count as f64 / bytes_per_sec as f64));
+        }
         let (allowed, cut) = allow(shared, count);
         let written = to.write_all(&buffer[..allowed]);
         if cut {

@@ -16,6 +16,13 @@ const MASK: u64 = {
     ones << ones.leading_zeros()
 };
 
+/// The length of the chunk with which `data` begins, when it ends in there: a chunk's end depends on its own bytes alone.
+/// `None` when `data` is shorter than [`CHUNK_BYTES_MAX`] and has no cut. For callers that hold the stream in buffers of
+/// their own and need no copy of a chunk that spans two pieces, as [`Chunker`] makes.
+pub fn first_cut(data: &[u8]) -> Option<usize> {
+    Chunker::new().next_end(data)
+}
+
 /// Cuts a stream into chunks, whatever pieces it comes in.
 #[derive(Debug, Clone, Default)]
 pub struct Chunker {

@@ -22,7 +22,7 @@ pub mod verify;
 pub mod windows;
 pub mod xorb;
 
-pub use chunker::Chunker;
+pub use chunker::{Chunker, first_cut};
 pub use compress::{Compressor, DecompressError, Decompressor, Scheme};
 pub use dedup::{DedupError, DedupedFile, FileDeduper, Step};
 pub use hash::{

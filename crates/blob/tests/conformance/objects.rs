@@ -12,6 +12,8 @@ on_every_place!(
     empty_objects_are_objects,
     ranges_lie_inside_the_object,
     large_objects_stream_whole_and_in_ranges,
+    readers_fill_buffers_to_the_end,
+    objects_are_written_piece_by_piece,
     listings_are_in_order_and_in_pages,
     families_do_not_see_each_other,
     generations_of_a_xorb_are_apart,
@@ -43,6 +45,54 @@ async fn objects_are_written_read_and_deleted(place: Place) {
 
     store.delete(&key).await.unwrap();
     assert_eq!(store.get(&key).await.unwrap(), None);
+    assert!(place.keys().await.is_empty());
+}
+
+async fn readers_fill_buffers_to_the_end(place: Place) {
+    let (store, key) = (&place.store, Key::upload(fresh_id()));
+    assert!(store.open_reader(&key).await.unwrap().is_none());
+    let data = random(7, 3_000_001);
+    store.put(&key, data.clone()).await.unwrap();
+    for most in [1_000_000, 1_500_001, 3_000_001, 4_000_000] {
+        let mut reader = store.open_reader(&key).await.unwrap().unwrap();
+        let (mut found, mut buffer) = (Vec::new(), Vec::with_capacity(most / 2));
+        loop {
+            buffer.clear();
+            buffer.extend_from_slice(b"before");
+            buffer = reader.read(buffer, most).await.unwrap();
+            let piece = buffer.strip_prefix(b"before").unwrap();
+            found.extend_from_slice(piece);
+            if piece.len() < most {
+                break;
+            }
+        }
+        assert!(found == data, "by {most}");
+        assert!(reader.read(Vec::new(), most).await.unwrap().is_empty(), "by {most}");
+    }
+    store.put(&key, Bytes::new()).await.unwrap();
+    let mut reader = store.open_reader(&key).await.unwrap().unwrap();
+    assert!(reader.read(Vec::new(), 1).await.unwrap().is_empty());
+}
+
+async fn objects_are_written_piece_by_piece(place: Place) {
+    let store = &place.store;
+    let data = random(8, 2_500_001);
+    for pieces in [&[0][..], &[1], &[4096, 4096], &[5000, 1_200_000, 0, 1_295_001]] {
+        let key = Key::upload(fresh_id());
+        let mut writer = store.begin_object().await.unwrap();
+        let mut rest = data.clone();
+        for length in pieces {
+            writer.write(rest.split_to(*length)).await.unwrap();
+        }
+        assert_eq!(store.head(&key).await.unwrap(), None, "it is not to be seen yet");
+        writer.finish(&key).await.unwrap();
+        let length: usize = pieces.iter().sum();
+        assert!(store.get(&key).await.unwrap().unwrap() == data[..length], "{pieces:?}");
+        store.delete(&key).await.unwrap();
+    }
+    let mut writer = store.begin_object().await.unwrap();
+    writer.write(data).await.unwrap();
+    drop(writer);
     assert!(place.keys().await.is_empty());
 }
 

@@ -22,7 +22,7 @@ pub use link::{
 pub use lock::{LockRow, create_lock, delete_lock, find_lock, find_lock_by_path, list_locks};
 pub use sweep::{
     condemn_orphan, condemn_unlinked, delete_condemned, forget_retired_raw, list_condemned,
-    list_retired_raw, spare_object,
+    list_retired_raw, list_unlinked, spare_object,
 };
 pub use upload::{
     UploadRow, create_finished_upload, create_finished_uploads, create_upload, delete_upload,

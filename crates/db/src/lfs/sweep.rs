@@ -2,6 +2,7 @@
 
 use steelyard_core::{Sha256, Timestamp};
 
+use crate::batch::{fetch_in, keys};
 use crate::conn::args;
 use crate::{Conn, DbError, Tx, Value, dialect};
 
@@ -13,18 +14,38 @@ macro_rules! unlinked {
     };
 }
 
-/// Condemns contents without a link that are older than `before`; they go when nobody links to them until then.
-/// A finished upload holds its content until it is swept.
+/// Contents without a link that are older than `before` and not condemned, in order of hash, after `after`: what
+/// [`condemn_unlinked`] is for. A finished upload holds its content until it is swept.
+pub async fn list_unlinked(
+    conn: &mut Conn,
+    before: Timestamp,
+    after: &[u8],
+    limit: i64,
+) -> Result<Vec<Sha256>, DbError> {
+    let sql = concat!(
+        "SELECT sha256 FROM lfs_object WHERE sha256 > $2 AND condemned_at IS NULL AND created_at < $1 AND ",
+        unlinked!(),
+        " ORDER BY sha256 LIMIT $3"
+    );
+    let rows = conn.fetch_all(sql, args![before, after, limit]).await?;
+    rows.iter().map(|row| row.sha256("sha256")).collect()
+}
+
+/// Condemns those of these contents that have no link and are older than `before`; returns how many. They go when nobody
+/// links to them until then.
 pub async fn condemn_unlinked(
     tx: &mut Tx,
+    asked: &[Sha256],
     before: Timestamp,
     now: Timestamp,
 ) -> Result<u64, DbError> {
     let sql = concat!(
-        "UPDATE lfs_object SET condemned_at = $2 WHERE condemned_at IS NULL AND created_at < $1 AND ",
-        unlinked!()
+        "UPDATE lfs_object SET condemned_at = $2 WHERE sha256 IN {keys} AND condemned_at IS NULL \
+         AND created_at < $1 AND ",
+        unlinked!(),
+        " RETURNING sha256"
     );
-    tx.execute(sql, args![before, now]).await
+    Ok(fetch_in(tx, sql, args![before, now], &keys(asked)).await?.len() as u64)
 }
 
 /// Takes a stored content off the condemned list and keeps it off until the transaction ends; its size, or `None`

@@ -73,15 +73,30 @@ pub async fn condemn_files(tx: &mut Tx, ids: &[i64], now: Timestamp) -> Result<u
     Ok(fetch_in(tx, sql, args![now], &keys(ids)).await?.len() as u64)
 }
 
-/// Takes condemned files that something names again off the list; returns how many. A name may come in the moment in
-/// which a file is condemned, and when it goes, the file has its full time once more.
-pub async fn spare_files(tx: &mut Tx) -> Result<u64, DbError> {
+/// Condemned files that something names again, in order of id, after `after`: what [`spare_files`] is for.
+pub async fn list_sparable_files(
+    conn: &mut Conn,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<i64>, DbError> {
+    // A plus keeps SQLite from walking through all files by their ids, of which few are condemned.
     let sql = concat!(
-        "UPDATE xet_file SET condemned_at = NULL WHERE condemned_at IS NOT NULL AND NOT (",
-        unreferenced!("xet_file"),
-        ")"
+        "SELECT f.id FROM xet_file f WHERE f.condemned_at IS NOT NULL AND f.id + 0 > $1 AND NOT (",
+        unreferenced!("f"),
+        ") ORDER BY f.id LIMIT $2"
     );
-    tx.execute(sql, args![]).await
+    ids(&conn.fetch_all(sql, args![after, limit]).await?)
+}
+
+/// Takes those of these condemned files that something names again off the list; returns how many. A name may come in the
+/// moment in which a file is condemned, and when it goes, the file has its full time once more.
+pub async fn spare_files(tx: &mut Tx, ids: &[i64]) -> Result<u64, DbError> {
+    let sql = concat!(
+        "UPDATE xet_file SET condemned_at = NULL WHERE id IN {keys} AND condemned_at IS NOT NULL AND NOT (",
+        unreferenced!("xet_file"),
+        ") RETURNING id"
+    );
+    Ok(fetch_in(tx, sql, args![], &keys(ids)).await?.len() as u64)
 }
 
 /// Files that [`delete_files`] would delete.

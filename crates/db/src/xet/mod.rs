@@ -36,7 +36,7 @@ pub(crate) use file::{file, file_columns};
 pub use gc::{
     RepoStorage, claim_xorbs_to_delete, condemn_files, condemn_xorbs, delete_ended_uses,
     delete_files, delete_xorb, list_condemnable_files, list_condemnable_xorbs,
-    list_deletable_files, list_deletable_xorbs, spare_files, storage_of_repo,
+    list_deletable_files, list_deletable_xorbs, list_sparable_files, spare_files, storage_of_repo,
 };
 pub use register::{NewFile, insert_file, insert_files, set_files_sha256};
 pub use report::{HubStorage, LinkStorage, Tally, list_link_storage, storage_of_hub};

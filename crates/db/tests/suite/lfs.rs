@@ -148,10 +148,19 @@ async fn contents_without_a_link_are_condemned(base: Base) {
     lfs::ensure_object(&mut tx, sha256(3), 300, at(90)).await.unwrap();
     assert!(lfs::condemn_orphan(&mut tx, sha256(4), 400, at(50)).await.unwrap());
     assert!(!lfs::condemn_orphan(&mut tx, sha256(3), 300, at(50)).await.unwrap());
-    assert_eq!(lfs::condemn_unlinked(&mut tx, at(60), at(100)).await.unwrap(), 1);
+    lfs::ensure_object(&mut tx, sha256(5), 500, at(10)).await.unwrap();
+    let mut pages = Vec::new();
+    for after in [&[][..], sha256(2).as_bytes(), sha256(5).as_bytes()] {
+        pages.push(lfs::list_unlinked(&mut tx, at(60), after, 1).await.unwrap());
+    }
+    assert_eq!(pages, [vec![sha256(2)], vec![sha256(5)], vec![]]);
+    // The fifth is not asked for; the others are looked at once more, whatever a list has said.
+    let asked = [1, 2, 3, 4, 9].map(sha256);
+    assert_eq!(lfs::condemn_unlinked(&mut tx, &asked, at(60), at(100)).await.unwrap(), 1);
+    assert_eq!(lfs::list_unlinked(&mut tx, at(60), &[], 9).await.unwrap(), [sha256(5)]);
     tx.commit().await.unwrap();
     let mut conn = base.read().await;
-    let condemned = [false, true, false, true];
+    let condemned = [false, true, false, true, false];
     for (n, expected) in (1..).zip(condemned) {
         assert_eq!(check::is_condemned(&mut conn, sha256(n)).await.unwrap(), expected, "{n}");
     }

@@ -150,7 +150,7 @@ fn add_parameter(
         "sdk" => request.conditions.push(word(Facet::Sdk)),
         "apps" => request.conditions.push(word(Facet::App)),
         "trained_dataset" => {
-            request.conditions.push(tag_condition(kind, &format!("dataset:{value}")))
+            request.conditions.push(tag_condition(kind, &format!("dataset:{value}")));
         }
         "gated" => request.conditions.push(Condition::Gated(bool_of("gated", value)?)),
         "num_parameters" => {

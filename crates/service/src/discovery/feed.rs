@@ -141,7 +141,7 @@ impl Hub {
             let rows = catalogue::find_for_index(&mut conn, &changed).await?;
             let stale = rows.iter().filter(|row| weights::are_stale(row)).map(|row| row.repo_id);
             place.stale.extend(stale);
-            self.index_rows(&changed, rows, at, last.id)?;
+            self.index_rows(&changed, &rows, at, last.id)?;
         }
         drop(conn);
         self.follow_weights(place).await?;
@@ -170,7 +170,7 @@ impl Hub {
         if !refreshed.is_empty() {
             let mut conn = self.db().read().await?;
             let rows = catalogue::find_for_index(&mut conn, &refreshed).await?;
-            self.index_rows(&refreshed, rows, self.now(), 0)?;
+            self.index_rows(&refreshed, &rows, self.now(), 0)?;
         }
         Ok(())
     }
@@ -179,7 +179,7 @@ impl Hub {
     fn index_rows(
         &self,
         changed: &[i64],
-        rows: Vec<IndexRow>,
+        rows: &[IndexRow],
         at: Timestamp,
         position: i64,
     ) -> Result<()> {

@@ -38,13 +38,26 @@ impl Hub {
     /// Clears away what ended before `now`. Idempotent; any number of replicas may run it at once.
     pub async fn sweep_lfs(&self, now: Timestamp) -> Result<LfsSwept> {
         let uploads = self.sweep_uploads(now).await?;
-        let mut tx = self.db().write().await?;
-        let condemned =
-            lfs::condemn_unlinked(&mut tx, now.plus_secs(-UNLINKED_AGE_SECS), now).await?;
-        tx.commit().await?;
+        let condemned = self.condemn_unlinked(now).await?;
         let deleted = self.sweep_condemned(now.plus_secs(-CONDEMNED_SECS)).await?;
         let left_over = self.sweep_left_over(now.plus_secs(-LEFT_OVER_SECS)).await?;
         Ok(LfsSwept { uploads, condemned, deleted, left_over })
+    }
+
+    /// Condemns in many short transactions, so that nobody waits for a sweep of millions.
+    async fn condemn_unlinked(&self, now: Timestamp) -> Result<u64> {
+        let before = now.plus_secs(-UNLINKED_AGE_SECS);
+        let (mut after, mut condemned) = (Vec::new(), 0);
+        loop {
+            let mut conn = self.db().read().await?;
+            let found = lfs::list_unlinked(&mut conn, before, &after, ROUND).await?;
+            drop(conn);
+            let Some(last) = found.last() else { return Ok(condemned) };
+            after = last.as_bytes().to_vec();
+            let mut tx = self.db().write().await?;
+            condemned += lfs::condemn_unlinked(&mut tx, &found, before, now).await?;
+            tx.commit().await?;
+        }
     }
 
     /// Looks through the whole object store for what no row names: staged bytes of forgotten uploads go at once,

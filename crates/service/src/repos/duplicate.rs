@@ -3,7 +3,7 @@
 use serde_json::json;
 use steelyard_core::{RefName, RepoId, RepoKind, Visibility};
 use steelyard_db::repo::NewRepo;
-use steelyard_db::{DbError, catalogue, event, lfs, pack, refs, repo};
+use steelyard_db::{DbError, Tx, catalogue, event, lfs, pack, refs, repo};
 
 use super::create::{CreatedRepo, exists};
 use crate::{Action, Actor, Error, Hub, Missing, Result};
@@ -67,18 +67,7 @@ impl Hub {
         refs::create_git(&mut tx, repo_id, &RefName::parse(&source.head_ref)?).await?;
         let seq = refs::advance(&mut tx, repo_id, 0).await?.ok_or_else(gone)?;
         pack::share_packs(&mut tx, original.id, repo_id, seq).await?;
-        for prefix in ["refs/heads/", "refs/tags/"] {
-            for row in refs::list_refs(&mut tx, original.id, prefix).await? {
-                let name = RefName::parse(&row.name)?;
-                let change = refs::RefChange {
-                    name: &name,
-                    old: None,
-                    new: Some(row.oid),
-                    peeled: row.peeled,
-                };
-                refs::change_ref(&mut tx, repo_id, seq, &change).await?;
-            }
-        }
+        copy_refs(&mut tx, original.id, repo_id, seq).await?;
         // What no copied ref reaches must not outlive the original in the copy.
         let all = refs::list_refs(&mut tx, original.id, "refs/").await?;
         let is_copied =
@@ -102,4 +91,17 @@ impl Hub {
         tx.commit().await?;
         Ok(CreatedRepo { public_id: new.public_id, kind: wanted.kind, repo: wanted.to.clone() })
     }
+}
+
+/// Gives the copy the original's branches and tags.
+async fn copy_refs(tx: &mut Tx, from: i64, to: i64, seq: i64) -> Result<()> {
+    for prefix in ["refs/heads/", "refs/tags/"] {
+        for row in refs::list_refs(tx, from, prefix).await? {
+            let name = RefName::parse(&row.name)?;
+            let change =
+                refs::RefChange { name: &name, old: None, new: Some(row.oid), peeled: row.peeled };
+            refs::change_ref(tx, to, seq, &change).await?;
+        }
+    }
+    Ok(())
 }

@@ -69,7 +69,7 @@ impl Builder {
         if let Some(wanted) = &spec.weights {
             imagine_sizes(&mut head.facts, wanted);
             let key = head.facts.get(WEIGHTS_KEY).cloned();
-            weights = key.map(|key| headers(key, wanted, header.as_ref())).transpose()?;
+            weights = key.map(|key| headers(&key, wanted, header.as_ref())).transpose()?;
         }
         let name = RepoName::parse(&spec.name)?;
         let [public, high, low] = self.ids(index);
@@ -166,7 +166,7 @@ fn gguf_header(weights: &Weights) -> Option<GgufHeader> {
 }
 
 /// What the headers would say, as the index keeps it.
-fn headers(key: Value, weights: &Weights, header: Option<&GgufHeader>) -> Result<Value> {
+fn headers(key: &Value, weights: &Weights, header: Option<&GgufHeader>) -> Result<Value> {
     let safetensors = weights
         .dtype
         .zip(weights.parameters)

@@ -86,7 +86,8 @@ pub(super) fn dataset(catalogue: &Catalogue, index: u64, prose: &str) -> Vec<Fil
 /// What runs a Space.
 pub(super) fn sdk(catalogue: &Catalogue, index: u64) -> &'static str {
     let mut chance = catalogue.chance(Question::Trait, index ^ (1 << 57));
-    *chance.weighted(SDKS)
+    let sdk: &&str = chance.weighted(SDKS);
+    sdk
 }
 
 /// A Space's files: a card and a program.

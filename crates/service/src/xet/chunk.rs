@@ -5,43 +5,92 @@
 //! uses. A second run finds those again by their hashes.
 //!
 //! Work comes in batches of some MiB: cutting and hashing on a thread for blocking work, then one look into the index of
-//! known chunks, then packing, again on such a thread. Xorbs are stored while the next batch is cut.
+//! known chunks, then packing, again on such a thread. Meanwhile the next batch is read, and what came of the last one is
+//! written to its xorb. All of this goes on in the same few buffers, which take some 20 MiB, because fetching memory from
+//! the system takes longer than hashing what is in it. An S3 server wants a xorb whole, so there one more waits in memory.
 
 use std::collections::{HashMap, VecDeque};
 
 use bytes::Bytes;
-use futures_util::StreamExt as _;
 use sha2::{Digest as _, Sha256 as Sha256Hasher};
-use steelyard_blob::Key;
+use steelyard_blob::{BlobReader, BlobWriter, Key};
 use steelyard_core::fault::crash_point;
 use steelyard_core::{Sha256, XetHash};
 use steelyard_db::xet::{self, NewFile, XorbState};
 use steelyard_db::{Tx, job, lfs};
 use steelyard_xet::dedup::{FileDeduper, Step};
 use steelyard_xet::{
-    BuiltXorb, ChunkTable, Chunker, Compression, XorbBuilder, chunk_hash, is_dedup_eligible,
+    BuiltXorb, CHUNK_BYTES_MAX, ChunkTable, Compression, XorbBuilder, chunk_hash, first_cut,
+    is_dedup_eligible,
 };
 use tokio::task::JoinHandle;
 
 use super::store::{OwnXorb, as_stored};
 use crate::{Error, Hub, Result};
 
-/// Bytes of one batch; a chunk that spans two is copied once more.
-const BATCH_BYTES: usize = 8 * 1024 * 1024;
+/// New bytes of one batch. In front of them comes what was left of the batch before: the start of a chunk.
+const BATCH_BYTES: usize = 4 * 1024 * 1024;
+/// Room for that start.
+const START_BYTES: usize = CHUNK_BYTES_MAX;
+/// Buffers that are kept for the output of batches.
+const ROOMS_MAX: usize = 2;
 /// Contents per look for ones that wait.
 const ROUND: i64 = 500;
 
 /// A chunk whose fate is open.
 struct Chunk {
     hash: XetHash,
+    /// A piece of its batch.
     data: Bytes,
 }
 
-/// Cuts, hashes, and remembers: the part of the work that needs no store.
+/// Reads batches, in buffers that come back.
+struct Batches {
+    reader: BlobReader,
+    spare: Vec<u8>,
+}
+
+/// Cuts and hashes: the part of the work that needs no store.
+#[derive(Default)]
 struct Cutter {
-    chunker: Chunker,
     sha256: Sha256Hasher,
-    bytes: u64,
+    /// The start of the chunk that has not ended.
+    start: Vec<u8>,
+}
+
+/// A batch that was cut.
+struct Cut {
+    bytes: Bytes,
+    chunks: Vec<Chunk>,
+    is_last: bool,
+}
+
+/// What packing gives.
+enum Output {
+    /// Bytes of the xorb under construction.
+    Bytes(Bytes),
+    /// Its last ones.
+    End(BuiltXorb),
+}
+
+/// Brings xorbs to the store, the output of one batch at a time, so that memory stays bounded.
+struct Storing {
+    hub: Hub,
+    state: State,
+}
+
+enum State {
+    Idle(Option<BlobWriter>),
+    Busy(JoinHandle<Result<Stored>>),
+}
+
+/// What storing the output of a batch gives.
+#[derive(Default)]
+struct Stored {
+    /// The object of a xorb that has not ended.
+    begun: Option<BlobWriter>,
+    xorbs: Vec<OwnXorb>,
+    rooms: Vec<Vec<u8>>,
 }
 
 /// Decides and packs.
@@ -51,8 +100,10 @@ struct Packer {
     /// Chunks that were pushed into the deduper and are not decided.
     open: VecDeque<Chunk>,
     steps: Vec<Step>,
-    /// Xorbs that are complete and not stored.
-    full: Vec<BuiltXorb>,
+    /// What is to be stored, in order.
+    output: Vec<Output>,
+    /// Buffers for that.
+    rooms: Vec<Vec<u8>>,
 }
 
 /// A xorb of the file that the hub had before, as it was when its table was read.
@@ -115,46 +166,36 @@ impl Hub {
         known: &mut Known,
         stored: &mut Vec<OwnXorb>,
     ) -> Result<Packer> {
-        let opened = self.blobs().open_whole(&Key::lfs(&sha256)).await?;
-        let (_, mut stream) = opened
+        let reader = self.blobs().open_reader(&Key::lfs(&sha256)).await?;
+        let reader = reader
             .ok_or_else(|| Error::internal(format!("content {sha256} has a row and no bytes")))?;
-        let mut cutter = Cutter { chunker: Chunker::new(), sha256: Sha256Hasher::new(), bytes: 0 };
+        let mut batches = Batches { reader, spare: Vec::new() };
+        let mut cutter = Cutter::default();
         let mut packer = Packer {
             deduper: FileDeduper::default(),
             builder: XorbBuilder::new(Compression::Sampled),
             open: VecDeque::new(),
             steps: Vec::new(),
-            full: Vec::new(),
+            output: Vec::new(),
+            rooms: Vec::new(),
         };
-        let mut storing: Option<JoinHandle<Result<Vec<OwnXorb>>>> = None;
-        let (mut position, mut ended) = (0, false);
-        while !ended {
-            let (mut pieces, mut length) = (Vec::new(), 0);
-            while length < BATCH_BYTES {
-                let Some(piece) = stream.next().await.transpose()? else {
-                    ended = true;
-                    break;
-                };
-                length += piece.len();
-                pieces.push(piece);
-            }
-            let chunks;
-            (cutter, chunks) = blocking(move || cutter.cut(&pieces, ended)).await?;
-            self.look_up(&mut packer.deduper, &chunks, &mut position, known).await?;
-            packer = blocking(move || packer.pack(chunks, ended)).await??;
-            // One group of xorbs at a time is on its way to the store, so memory stays bounded.
-            if let Some(group) = storing.take() {
-                stored.extend(group.await.map_err(Error::internal)??);
-            }
-            let full = std::mem::take(&mut packer.full);
-            if !full.is_empty() {
-                let hub = self.clone();
-                storing = Some(tokio::spawn(async move { hub.store_built(full).await }));
-            }
+        let mut storing = Storing { hub: self.clone(), state: State::Idle(None) };
+        let (mut position, mut is_last) = (0, false);
+        let mut batch = batches.next().await?;
+        while !is_last {
+            is_last = batch.len() < START_BYTES + BATCH_BYTES;
+            let cutting = blocking(move || cutter.cut(batch, is_last));
+            let reading = async { if is_last { Ok(Vec::new()) } else { batches.next().await } };
+            let (cut, next) = tokio::join!(cutting, reading);
+            let cut_batch;
+            (cutter, cut_batch) = cut?;
+            batch = next?;
+            self.look_up(&mut packer.deduper, &cut_batch.chunks, &mut position, known).await?;
+            (packer, batches.spare) = blocking(move || packer.pack(cut_batch)).await??;
+            let begun = storing.settle(stored, &mut packer.rooms).await?;
+            storing.start(begun, std::mem::take(&mut packer.output));
         }
-        if let Some(group) = storing {
-            stored.extend(group.await.map_err(Error::internal)??);
-        }
+        storing.settle(stored, &mut packer.rooms).await?;
         if Sha256::new(cutter.sha256.finalize().into()) != sha256 {
             return Err(Error::internal(format!(
                 "the stored bytes of content {sha256} are damaged"
@@ -199,12 +240,29 @@ impl Hub {
         Ok(())
     }
 
-    async fn store_built(&self, built: Vec<BuiltXorb>) -> Result<Vec<OwnXorb>> {
-        let mut stored = Vec::with_capacity(built.len());
-        for xorb in built {
-            stored.push(self.store_own_xorb(xorb).await?);
+    async fn store_output(
+        &self,
+        mut begun: Option<BlobWriter>,
+        output: Vec<Output>,
+    ) -> Result<Stored> {
+        let mut stored = Stored::default();
+        for part in output {
+            let (bytes, ended) = match part {
+                Output::Bytes(bytes) => (bytes, None),
+                Output::End(mut xorb) => (std::mem::take(&mut xorb.bytes), Some(xorb)),
+            };
+            let mut writer = match begun.take() {
+                Some(writer) => writer,
+                None => self.blobs().begin_object().await?,
+            };
+            writer.write(bytes.clone()).await?;
+            stored.rooms.extend(room_of(bytes));
+            match ended {
+                Some(xorb) => stored.xorbs.push(self.finish_own_xorb(writer, &xorb).await?),
+                None => begun = Some(writer),
+            }
         }
-        Ok(stored)
+        Ok(Stored { begun, ..stored })
     }
 
     /// Locks the xorbs of a file that is about to be registered, and takes condemned ones back.
@@ -253,38 +311,93 @@ impl Hub {
     }
 }
 
+impl Batches {
+    /// The next batch, behind room for the start of its first chunk.
+    async fn next(&mut self) -> Result<Vec<u8>> {
+        let mut buffer = std::mem::take(&mut self.spare);
+        buffer.reserve_exact(START_BYTES + BATCH_BYTES);
+        buffer.resize(START_BYTES, 0);
+        Ok(self.reader.read(buffer, BATCH_BYTES).await?)
+    }
+}
+
 impl Cutter {
-    fn cut(mut self, pieces: &[Bytes], ended: bool) -> (Self, Vec<Chunk>) {
+    fn cut(mut self, mut batch: Vec<u8>, is_last: bool) -> (Self, Cut) {
+        let mut at = START_BYTES - self.start.len();
+        batch[at..START_BYTES].copy_from_slice(&self.start);
+        let bytes = Bytes::from(batch);
         let mut chunks = Vec::new();
-        let mut each = |data: &[u8]| {
-            chunks.push(Chunk { hash: chunk_hash(data), data: Bytes::copy_from_slice(data) });
-        };
-        for piece in pieces {
-            self.sha256.update(piece);
-            self.bytes += piece.len() as u64;
-            self.chunker.push(piece, &mut each);
+        while at < bytes.len() {
+            let rest = &bytes[at..];
+            let length = match first_cut(rest) {
+                Some(length) => length,
+                None if is_last => rest.len(),
+                None => break,
+            };
+            // All that reads a chunk reads it at once, while it is near.
+            let data = bytes.slice(at..at + length);
+            self.sha256.update(&data);
+            chunks.push(Chunk { hash: chunk_hash(&data), data });
+            at += length;
         }
-        if ended {
-            self.chunker.finish(&mut each);
+        self.start.clear();
+        self.start.extend_from_slice(&bytes[at..]);
+        (self, Cut { bytes, chunks, is_last })
+    }
+}
+
+impl Storing {
+    fn start(&mut self, begun: Option<BlobWriter>, output: Vec<Output>) {
+        let hub = self.hub.clone();
+        let task = async move { hub.store_output(begun, output).await };
+        self.state = State::Busy(tokio::spawn(task));
+    }
+
+    /// Waits for what is on its way; returns the object that is begun, if one is.
+    async fn settle(
+        &mut self,
+        stored: &mut Vec<OwnXorb>,
+        rooms: &mut Vec<Vec<u8>>,
+    ) -> Result<Option<BlobWriter>> {
+        match std::mem::replace(&mut self.state, State::Idle(None)) {
+            State::Idle(begun) => Ok(begun),
+            State::Busy(task) => {
+                let done = task.await.map_err(Error::internal)??;
+                stored.extend(done.xorbs);
+                rooms.extend(done.rooms);
+                // Where a xorb ended there were two.
+                rooms.truncate(ROOMS_MAX);
+                Ok(done.begun)
+            }
         }
-        (self, chunks)
     }
 }
 
 impl Packer {
-    fn pack(mut self, chunks: Vec<Chunk>, ended: bool) -> Result<Self> {
+    /// Packs the chunks of a batch; returns its buffer if nobody holds on to it.
+    fn pack(mut self, batch: Cut) -> Result<(Self, Vec<u8>)> {
+        let Cut { bytes, chunks, is_last } = batch;
         for chunk in chunks {
             let length = u32::try_from(chunk.data.len()).map_err(Error::internal)?;
             self.deduper.push(&chunk.hash, length, &mut self.steps);
             self.open.push_back(chunk);
             self.follow()?;
         }
-        if ended {
+        if is_last {
             self.deduper.end(&mut self.steps);
             self.follow()?;
             self.cut_xorb()?;
         }
-        Ok(self)
+        // A few may wait for the next batch.
+        for chunk in &mut self.open {
+            chunk.data = Bytes::copy_from_slice(&chunk.data);
+        }
+        if !self.builder.is_empty() {
+            let room = self.rooms.pop().unwrap_or_default();
+            self.output.push(Output::Bytes(self.builder.take_bytes(room)));
+        }
+        let spare = room_of(bytes).unwrap_or_default();
+        Ok((self, spare))
     }
 
     /// Does what the deduper has decided.
@@ -318,7 +431,7 @@ impl Packer {
     fn cut_xorb(&mut self) -> Result<()> {
         if let Some(xorb) = self.builder.finish() {
             self.deduper.cut(&xorb.table).map_err(Error::internal)?;
-            self.full.push(xorb);
+            self.output.push(Output::End(xorb));
         }
         Ok(())
     }
@@ -341,6 +454,13 @@ fn findable_chunks(
         chunks.push((hash, term.xorb_id, term.chunks.start));
     }
     chunks
+}
+
+/// The memory of bytes that nobody else holds.
+fn room_of(bytes: Bytes) -> Option<Vec<u8>> {
+    let mut bytes = bytes.try_into_mut().ok()?;
+    bytes.clear();
+    Some(bytes.into())
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {

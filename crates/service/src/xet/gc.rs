@@ -52,6 +52,7 @@ impl Hub {
     /// Clears away what ended before `now`. Idempotent; any number of replicas may run it at once, beside uploads.
     pub async fn sweep_xet(&self, now: Timestamp) -> Result<XetSwept> {
         let mut swept = XetSwept::default();
+        self.spare_files().await?;
         self.condemn_files(now, &mut swept).await?;
         self.delete_files(now, &mut swept).await?;
         self.condemn_xorbs(now, &mut swept).await?;
@@ -61,10 +62,21 @@ impl Hub {
         Ok(swept)
     }
 
+    async fn spare_files(&self) -> Result<()> {
+        let mut after = 0;
+        loop {
+            let mut conn = self.db().read().await?;
+            let found = xet::list_sparable_files(&mut conn, after, ROUND).await?;
+            drop(conn);
+            let Some(last) = found.last() else { return Ok(()) };
+            after = *last;
+            let mut tx = self.db().write().await?;
+            xet::spare_files(&mut tx, &found).await?;
+            tx.commit().await?;
+        }
+    }
+
     async fn condemn_files(&self, now: Timestamp, swept: &mut XetSwept) -> Result<()> {
-        let mut tx = self.db().write().await?;
-        xet::spare_files(&mut tx).await?;
-        tx.commit().await?;
         let mut after = 0;
         loop {
             let mut conn = self.db().read().await?;

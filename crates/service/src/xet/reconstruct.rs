@@ -19,8 +19,6 @@ use super::views::{FileView, StoredXorb, broken};
 use super::{XetScope, XetToken};
 use crate::{Error, Hub, Missing, Result};
 
-/// How long addresses are good. Clients ask for new ones when they are refused.
-const FETCH_TTL_SECS: i64 = 3600;
 /// Most ranges behind one address.
 pub const FETCH_RANGES_MAX: usize = 128;
 /// Most terms in one answer, which has some 200 bytes for each.
@@ -221,13 +219,13 @@ impl Hub {
             offset_into_first_range: plan.offset_into_first_range,
             terms: plan.terms.into_iter().map(term).collect(),
             xorbs,
-            expires_at: self.now().plus_secs(FETCH_TTL_SECS),
+            expires_at: self.now().plus_secs(self.settings().xet.address_ttl_secs),
         })
     }
 
     /// An address of the object store that is good for one range: clients send single ranges.
     async fn direct_fetch(&self, xorb: &StoredXorb, range: FetchRange) -> Result<XorbFetch> {
-        let ttl = Duration::from_secs(FETCH_TTL_SECS.unsigned_abs());
+        let ttl = Duration::from_secs(self.settings().xet.address_ttl_secs.unsigned_abs());
         let wanted =
             PresignedGet { ttl, range: Some(range.bytes.clone()), ..PresignedGet::default() };
         let url = self.blobs().presign_get(&xorb.key(), &wanted).await?;

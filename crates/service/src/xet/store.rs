@@ -1,6 +1,6 @@
 //! Storing xorbs that the hub has made itself.
 
-use steelyard_blob::Key;
+use steelyard_blob::{BlobWriter, Key};
 use steelyard_core::fault::crash_point;
 use steelyard_db::xet::{self, NewXorb, XorbInsert};
 use steelyard_xet::{BuiltXorb, ChunkTable, Term, Terms};
@@ -20,11 +20,25 @@ pub(super) struct OwnXorb {
 
 impl Hub {
     /// Stores a xorb, the object first, unless the hub has it.
-    pub(super) async fn store_own_xorb(&self, xorb: BuiltXorb) -> Result<OwnXorb> {
+    pub(super) async fn store_own_xorb(&self, mut xorb: BuiltXorb) -> Result<OwnXorb> {
         let generation = self.fresh_generation();
         let key = Key::xorb(&xorb.hash, generation);
-        let stored_bytes = xorb.bytes.len() as u64;
-        self.blobs().put(&key, xorb.bytes).await?;
+        self.blobs().put(&key, std::mem::take(&mut xorb.bytes)).await?;
+        self.record_own_xorb(&xorb, generation).await
+    }
+
+    /// As [`Self::store_own_xorb`], for a xorb of which all bytes were written.
+    pub(super) async fn finish_own_xorb(
+        &self,
+        written: BlobWriter,
+        xorb: &BuiltXorb,
+    ) -> Result<OwnXorb> {
+        let generation = self.fresh_generation();
+        written.finish(&Key::xorb(&xorb.hash, generation)).await?;
+        self.record_own_xorb(xorb, generation).await
+    }
+
+    async fn record_own_xorb(&self, xorb: &BuiltXorb, generation: u32) -> Result<OwnXorb> {
         crash_point("xet.own_xorb.durable");
         let new = NewXorb {
             hash: xorb.hash,
@@ -32,7 +46,7 @@ impl Hub {
             uploader_id: None,
             n_chunks: xorb.table.len(),
             raw_bytes: u64::from(xorb.table.raw_bytes()),
-            stored_bytes,
+            stored_bytes: u64::from(xorb.table.stored_bytes()),
             packed: xorb.table.packed(),
         };
         let mut tx = self.db().write().await?;
@@ -40,11 +54,11 @@ impl Hub {
         tx.commit().await?;
         match inserted {
             XorbInsert::Inserted(id) | XorbInsert::Revived(id) => {
-                Ok(OwnXorb { id, generation, table: xorb.table })
+                Ok(OwnXorb { id, generation, table: xorb.table.clone() })
             }
             XorbInsert::Exists(row) => {
                 // What a crash leaves of the duplicate is swept as an orphan.
-                self.blobs().delete(&key).await?;
+                self.blobs().delete(&Key::xorb(&xorb.hash, generation)).await?;
                 let mut conn = self.db().read().await?;
                 let packed = xet::xorb_tables(&mut conn, &[row.id]).await?.pop();
                 let (_, packed) =

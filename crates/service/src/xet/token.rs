@@ -1,4 +1,5 @@
-//! Tokens for the content store: made for one repository, checked without the database, good for half an hour.
+//! Tokens for the content store: made for one repository, checked without the database, good for half an hour or as long as
+//! the operator says.
 //!
 //! A token is `xet_` and the base64url of 26 bytes of claims with their HMAC. The claims are what the contract asks for
 //! except the revision: nothing a token is used for names one.
@@ -13,9 +14,8 @@ use subtle::ConstantTimeEq as _;
 use crate::commits::commit_target;
 use crate::{Action, Actor, Error, Hub, Result};
 
-/// How long a token is good. Clients fetch the next one half a minute before.
-const TTL_SECS: i64 = 30 * 60;
-/// For how much longer it is taken: a client never asks again when it is refused, so its clock may be a little late.
+/// For how much longer than it says a token is taken, but at most twice as long: a client never asks again when it is
+/// refused, so its clock may be a little late.
 const LEEWAY_SECS: i64 = 60;
 
 const PREFIX: &str = "xet_";
@@ -78,7 +78,8 @@ impl Hub {
             }
             XetScope::Write => self.check_writer(actor, kind, id, revision, create_pr).await?,
         };
-        let expires_at = Timestamp::from_secs(self.now().secs()).plus_secs(TTL_SECS);
+        let ttl_secs = self.settings().xet.token_ttl_secs;
+        let expires_at = Timestamp::from_secs(self.now().secs()).plus_secs(ttl_secs);
         let token = XetToken { repo_id, scope, user_id: actor.id(), proposes, expires_at };
         Ok(XetGrant { token: self.sign_xet_token(&token), expires_at })
     }
@@ -108,7 +109,8 @@ impl Hub {
     /// database.
     pub fn verify_xet_token(&self, text: &str, needs: XetScope) -> Result<XetToken> {
         let token = self.open_xet_token(text).ok_or(Error::BadCredentials)?;
-        if self.now() >= token.expires_at.plus_secs(LEEWAY_SECS) {
+        let leeway_secs = LEEWAY_SECS.min(self.settings().xet.token_ttl_secs);
+        if self.now() >= token.expires_at.plus_secs(leeway_secs) {
             return Err(Error::BadCredentials);
         }
         if token.scope < needs {

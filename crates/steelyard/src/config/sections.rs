@@ -172,6 +172,11 @@ pub struct Xet {
     /// How long chunks that no file uses are kept for whoever uploaded them; at least 22d, because clients count on what
     /// they uploaded for 21 days.
     pub unused_keep: Period,
+    /// How long a client's token for the content store is good; 5s to 24h. Clients fetch the next one by themselves.
+    pub token_ttl: Period,
+    /// How long the signed addresses are good by which clients fetch stored bytes; 5s to 24h. Clients ask for fresh ones by
+    /// themselves.
+    pub address_ttl: Period,
 }
 
 impl Default for Xet {
@@ -181,6 +186,8 @@ impl Default for Xet {
             upload_memory: ByteSize::new(settings.memory_bytes),
             unused_max: ByteSize::new(settings.unreferenced_bytes_max),
             unused_keep: Period::from_secs(settings.unreferenced_keep_secs.unsigned_abs()),
+            token_ttl: Period::from_secs(settings.token_ttl_secs.unsigned_abs()),
+            address_ttl: Period::from_secs(settings.address_ttl_secs.unsigned_abs()),
         }
     }
 }
@@ -332,6 +339,15 @@ fn check_together(config: &Config, settings: &Settings, problems: &mut Vec<Probl
     let keep_min = Period::from_secs(XetSettings::UNREFERENCED_KEEP_SECS_MIN.unsigned_abs());
     if config.xet.unused_keep < keep_min {
         alone("xet.unused_keep", &format!("must be at least {keep_min}"));
+    }
+    let [ttl_min, ttl_max] = [XetSettings::TTL_SECS_MIN, XetSettings::TTL_SECS_MAX]
+        .map(|secs| Period::from_secs(secs.unsigned_abs()));
+    for (key, ttl) in
+        [("xet.token_ttl", config.xet.token_ttl), ("xet.address_ttl", config.xet.address_ttl)]
+    {
+        if ttl < ttl_min || ttl > ttl_max {
+            alone(key, &format!("must be between {ttl_min} and {ttl_max}"));
+        }
     }
 }
 

@@ -190,13 +190,15 @@ fn larger_files_than_a_pointer_can_name_are_refused() {
 
 #[test]
 fn uploads_in_chunks_need_memory_and_time() {
-    let file = "[xet]\nupload_memory = '255MiB'\nunused_keep = '21d'\n";
+    let file = "[xet]\nupload_memory = '255MiB'\nunused_keep = '21d'\ntoken_ttl = '4s'\naddress_ttl = '25h'\n";
     let problems = Case::new(file, &[], &[]).problems();
     assert_eq!(
         problems,
         [
             "xet.upload_memory (from hub.toml): must be at least 256MiB",
-            "xet.unused_keep (from hub.toml): must be at least 22d"
+            "xet.unused_keep (from hub.toml): must be at least 22d",
+            "xet.token_ttl (from hub.toml): must be between 5s and 1d",
+            "xet.address_ttl (from hub.toml): must be between 5s and 1d"
         ]
     );
 }

@@ -29,7 +29,8 @@ pub enum Compression {
 pub struct BuiltXorb {
     /// Its hash, by which it is stored.
     pub hash: XetHash,
-    /// Its chunks with their headers, without a footer.
+    /// Its chunks with their headers, without a footer; of a xorb of which the start was [taken](XorbBuilder::take_bytes),
+    /// the rest.
     pub bytes: Bytes,
     /// Where the chunks lie in it.
     pub table: ChunkTable,
@@ -128,6 +129,13 @@ impl XorbBuilder {
         let bytes = Bytes::from(std::mem::take(&mut self.body));
         let table = std::mem::take(&mut self.table).finish();
         Some(BuiltXorb { hash, bytes, table })
+    }
+
+    /// Takes the bytes that have been built of the xorb so far, for callers that store it piece by piece; more follow in
+    /// `room`, which should be as large as what comes until the next call, or it grows.
+    pub fn take_bytes(&mut self, mut room: Vec<u8>) -> Bytes {
+        room.clear();
+        std::mem::replace(&mut self.body, room).into()
     }
 
     fn scheme_for(&mut self, data: &[u8]) -> Scheme {

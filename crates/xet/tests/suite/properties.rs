@@ -7,7 +7,7 @@ use steelyard_core::XetHash;
 use steelyard_xet::{
     BuiltXorb, CHUNK_BYTES_MAX, CHUNK_BYTES_MIN, ChunkTable, Chunker, Chunks, Compression,
     Compressor, FileHasher, PushError, Scheme, StreamDecoder, XorbBuilder, check_xorb, chunk_hash,
-    compress, decode_chunks, file_hash, keyed, xorb_hash,
+    compress, decode_chunks, file_hash, first_cut, keyed, xorb_hash,
 };
 
 use crate::data::{noise, text, weights};
@@ -85,7 +85,16 @@ proptest! {
         let (last, others) = whole.split_last().unwrap();
         prop_assert!(others.iter().all(|c| (CHUNK_BYTES_MIN..=CHUNK_BYTES_MAX).contains(&c.len())));
         prop_assert!((1..=CHUNK_BYTES_MAX).contains(&last.len()));
-        prop_assert_eq!(cut(&data, &pieces), whole);
+        prop_assert_eq!(&cut(&data, &pieces), &whole);
+        let mut rest = &data[..];
+        for chunk in others {
+            prop_assert_eq!(first_cut(rest), Some(chunk.len()));
+            rest = &rest[chunk.len()..];
+        }
+        let last_cut = first_cut(rest).unwrap_or(rest.len());
+        prop_assert_eq!(last_cut, last.len());
+        // Whether it ends is decided by its own bytes: with one fewer it is open.
+        prop_assert_eq!(first_cut(&whole[0][..whole[0].len() - 1]), None);
     }
 
     #[test]
@@ -193,6 +202,25 @@ fn compression_is_chosen_by_what_it_saves() {
     let mut chunks: Vec<_> = (0..32).map(|seed| noise(seed, 1000)).collect();
     chunks.push(text(0, bytes));
     assert_eq!(schemes(&chunks), [vec![0; 32], vec![1]].concat());
+}
+
+#[test]
+fn a_xorb_taken_piece_by_piece_is_the_same() {
+    let chunks: Vec<_> = (0..9).map(|seed| text(seed, 50_000)).collect();
+    let whole = build(&chunks, Compression::Sampled);
+    for every in 1..=chunks.len() {
+        let mut builder = XorbBuilder::new(Compression::Sampled);
+        let mut taken = Vec::new();
+        for some in chunks.chunks(every) {
+            for chunk in some {
+                builder.push(chunk_hash(chunk), chunk).unwrap();
+            }
+            taken.extend_from_slice(&builder.take_bytes(b"old".to_vec()));
+        }
+        let rest = builder.finish().unwrap();
+        assert!(rest.bytes.is_empty() && builder.finish().is_none());
+        assert_eq!(BuiltXorb { bytes: taken.into(), ..rest }, whole, "every {every}");
+    }
 }
 
 #[test]

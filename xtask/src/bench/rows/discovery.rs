@@ -31,7 +31,7 @@ const GOALS_AT: u64 = 1_000_000;
 
 /// On SQLite.
 pub(in crate::bench) fn sqlite(bench: &Bench) -> Result<Vec<Figure>> {
-    measure(bench, |repos| Ok(Catalogue::sqlite(bench, repos)?))
+    measure(bench, |repos| Catalogue::sqlite(bench, repos))
 }
 
 /// On PostgreSQL, with plain SQL beside it.

@@ -83,7 +83,9 @@ async fn a_file_goes_when_nothing_names_it(base: Base) {
     assert!(lfs::delete_link(&mut tx, repo, "claim").await.unwrap());
     lfs::delete_upload(&mut tx, "grant").await.unwrap();
     assert_eq!(condemnable_files(&mut tx).await, [claimed, granted]);
-    assert_eq!(lfs::condemn_unlinked(&mut tx, at(1000), at(2000)).await.unwrap(), 1);
+    let unlinked = lfs::list_unlinked(&mut tx, at(1000), &[], 9).await.unwrap();
+    assert_eq!(unlinked, [sha256(1)]);
+    assert_eq!(lfs::condemn_unlinked(&mut tx, &unlinked, at(1000), at(2000)).await.unwrap(), 1);
     assert!(lfs::delete_condemned(&mut tx, sha256(1), at(3000)).await.unwrap());
     assert_eq!(condemnable_files(&mut tx).await, [linked, claimed, granted]);
     assert_eq!(xet::condemn_files(&mut tx, &all, at(4000)).await.unwrap(), 3);
@@ -102,17 +104,25 @@ async fn a_registered_file_stays(base: Base) {
 
 async fn a_file_that_is_named_again_has_its_full_time(base: Base) {
     let (_, repo) = user_and_repo(&base, "u").await;
-    let one = file(&base, 1, &[]).await;
+    let (one, other) = (file(&base, 1, &[]).await, file(&base, 2, &[]).await);
+    let third = file(&base, 3, &[]).await;
+    let all = [one, other, third];
     let mut tx = base.write().await;
-    xet::condemn_files(&mut tx, &[one], at(10)).await.unwrap();
+    xet::condemn_files(&mut tx, &[one, third], at(10)).await.unwrap();
     tx.commit().await.unwrap();
-    claim(&base, repo, 1, one, "claim").await;
+    for (n, file) in (1..).zip(all) {
+        claim(&base, repo, n, file, &format!("claim-{n}")).await;
+    }
     let mut tx = base.write().await;
     assert!(xet::list_deletable_files(&mut tx, at(99), 10).await.unwrap().is_empty());
     assert!(xet::delete_files(&mut tx, at(99), 10, at(7)).await.unwrap().is_empty(), "it is named");
-    assert_eq!(xet::spare_files(&mut tx).await.unwrap(), 1);
-    assert_eq!(xet::spare_files(&mut tx).await.unwrap(), 0);
-    assert!(lfs::delete_link(&mut tx, repo, "claim").await.unwrap());
+    assert_eq!(xet::list_sparable_files(&mut tx, 0, 1).await.unwrap(), [one]);
+    assert_eq!(xet::list_sparable_files(&mut tx, one, 9).await.unwrap(), [third]);
+    assert!(lfs::delete_link(&mut tx, repo, "claim-3").await.unwrap());
+    assert_eq!(xet::spare_files(&mut tx, &all).await.unwrap(), 1, "of one the link went meanwhile");
+    assert!(xet::list_sparable_files(&mut tx, 0, 9).await.unwrap().is_empty());
+    assert_eq!(xet::delete_files(&mut tx, at(99), 10, at(7)).await.unwrap(), [third]);
+    assert!(lfs::delete_link(&mut tx, repo, "claim-1").await.unwrap());
     assert!(
         xet::delete_files(&mut tx, at(99), 10, at(7)).await.unwrap().is_empty(),
         "not condemned"

@@ -346,7 +346,8 @@ impl World {
         let xorbs = xet::list_condemnable_xorbs(&mut conn, at(self.now()), 0, 9).await?;
         drop(conn);
         let mut tx = self.db.write().await?;
-        xet::spare_files(&mut tx).await?;
+        let named = xet::list_sparable_files(&mut tx, 0, 9).await?;
+        xet::spare_files(&mut tx, &named).await?;
         let ids: Vec<_> = files.iter().map(|row| row.id).collect();
         xet::condemn_files(&mut tx, &ids, at(self.now())).await?;
         tx.commit().await?;

@@ -115,7 +115,9 @@ async fn what_holds_a_content(base: Base) {
     };
     lfs::create_upload(&mut tx, &grant, at(1)).await.unwrap();
     lfs::finish_upload(&mut tx, "grant", at(1), at(9)).await.unwrap();
-    assert_eq!(lfs::condemn_unlinked(&mut tx, at(5), at(6)).await.unwrap(), 1);
+    let both = [1, 2].map(sha256);
+    assert_eq!(lfs::list_unlinked(&mut tx, at(5), &[], 9).await.unwrap(), [sha256(1)]);
+    assert_eq!(lfs::condemn_unlinked(&mut tx, &both, at(5), at(6)).await.unwrap(), 1);
     assert_eq!(
         lfs::list_condemned(&mut tx, at(7), 9).await.unwrap(),
         [sha256(1)],
@@ -123,7 +125,8 @@ async fn what_holds_a_content(base: Base) {
     );
     assert!(lfs::delete_condemned(&mut tx, sha256(1), at(7)).await.unwrap());
     lfs::delete_upload(&mut tx, "grant").await.unwrap();
-    assert_eq!(lfs::condemn_unlinked(&mut tx, at(5), at(6)).await.unwrap(), 1);
+    assert_eq!(lfs::list_unlinked(&mut tx, at(5), &[], 9).await.unwrap(), [sha256(2)]);
+    assert_eq!(lfs::condemn_unlinked(&mut tx, &both, at(5), at(6)).await.unwrap(), 1);
     tx.commit().await.unwrap();
     let link = lfs::find_link(&mut base.read().await, repo, sha256(1)).await.unwrap().unwrap();
     assert_eq!(link.home, Home::Claimed { file_id: one, hash: hash(1) });

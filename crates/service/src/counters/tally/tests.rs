@@ -13,11 +13,14 @@ fn counted(batches: &[DownloadBatch]) -> i64 {
     batches.iter().flat_map(|batch| &batch.counts).map(|count| count.downloads).sum()
 }
 
+/// Requests: whether it is a HEAD, who asks, and when.
+type Asks<'a> = &'a [(bool, u8, i64)];
+
 #[test]
 fn the_headers_and_the_file_are_one_download() {
     let client = |n: u8| [n; 16];
     // Each request: whether it asks for the headers, by whom, after how many seconds.
-    let cases: [(&[(bool, u8, i64)], i64); 7] = [
+    let cases: [(Asks<'_>, i64); 7] = [
         (&[(true, 1, 0), (false, 1, 1)], 1),
         (&[(true, 1, 0)], 1),
         (&[(false, 1, 0)], 1),
