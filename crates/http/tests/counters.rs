@@ -39,7 +39,9 @@ impl World {
 
     /// A repository of alice's with these files.
     async fn repo(&self, kind: &str, name: &str, is_private: bool, files: &[&str]) {
-        let body = json!({"name": name, "type": kind, "private": is_private}).to_string();
+        let sdk = (kind == "space").then_some("static");
+        let body = json!({"name": name, "type": kind, "private": is_private, "sdk": sdk});
+        let body = body.to_string();
         let path = "/api/repos/create";
         let made = self.test.call("POST", path, Some(&self.alice), &[], body).await.unwrap();
         assert_eq!(made.status, StatusCode::OK, "{:?}", made.body);

@@ -14,5 +14,6 @@ mod packs;
 mod refs;
 mod repos;
 mod schema;
+mod seed;
 mod transactions;
 mod xet;

@@ -6,7 +6,7 @@ use std::path::Path;
 use parking_lot::Mutex;
 use steelyard_core::limits;
 use tantivy::directory::MmapDirectory;
-use tantivy::indexer::{IndexWriterOptions, LogMergePolicy, NoMergePolicy};
+use tantivy::indexer::IndexWriterOptions;
 use tantivy::schema::{
     FAST, Field, INDEXED, IndexRecordOption, Schema, TextFieldIndexing, TextOptions,
 };
@@ -31,12 +31,8 @@ const TAG_WEIGHT: usize = 2;
 
 /// Memory of the writer in daily use, the least that tantivy allows, and of each thread while everything is built.
 const DAILY_BYTES: usize = 15_000_000;
-const BULK_BYTES: usize = 150_000_000;
+const BULK_BYTES: usize = 100_000_000;
 const BULK_THREADS: usize = 2;
-/// Segments that a bulk may leave as they are.
-const BULK_SEGMENTS_MAX: usize = 4;
-/// Part of a segment's repositories that were replaced or removed before it is written anew.
-const DELETED_MAX: f32 = 0.3;
 
 /// A repository as the text index takes it.
 #[derive(Debug, Clone, Copy)]
@@ -131,10 +127,7 @@ impl TextIndex {
     pub fn begin_bulk(&self) -> Result<(), TextError> {
         let mut feed = self.feed.lock();
         if self.is_empty() && feed.writer.is_none() {
-            let writer = self.new_writer(BULK_THREADS, BULK_BYTES)?;
-            // Everything is merged once, at the end.
-            writer.set_merge_policy(Box::new(NoMergePolicy));
-            feed.writer = Some(writer);
+            feed.writer = Some(self.new_writer(BULK_THREADS, BULK_BYTES)?);
             feed.is_bulk = true;
         }
         Ok(())
@@ -183,7 +176,7 @@ impl TextIndex {
         feed.is_committed = true;
         self.reader.reload()?;
         if feed.is_bulk {
-            self.merge_bulk(&mut feed)?;
+            // The large writer goes; what it left to merge is merged first.
             self.finish(&mut feed)?;
         }
         Ok(())
@@ -194,21 +187,6 @@ impl TextIndex {
     pub fn rest(&self) -> Result<(), TextError> {
         let mut feed = self.feed.lock();
         if feed.is_committed { self.finish(&mut feed) } else { Ok(()) }
-    }
-
-    /// Merges the many segments of a bulk into as many as there are threads.
-    fn merge_bulk(&self, feed: &mut Feed) -> Result<(), TextError> {
-        let segments = self.index.searchable_segment_ids()?;
-        let Some(writer) = feed.writer.as_mut().filter(|_| segments.len() > BULK_SEGMENTS_MAX)
-        else {
-            return Ok(());
-        };
-        let parts = segments.chunks(segments.len().div_ceil(BULK_THREADS));
-        let merges: Vec<_> = parts.map(|part| writer.merge(part)).collect();
-        for merge in merges {
-            merge.wait()?;
-        }
-        Ok(())
     }
 
     fn finish(&self, feed: &mut Feed) -> Result<(), TextError> {
@@ -243,13 +221,9 @@ impl TextIndex {
         let options = IndexWriterOptions::builder()
             .num_worker_threads(threads)
             .memory_budget_per_thread(bytes)
-            .num_merge_threads(threads)
+            .num_merge_threads(1)
             .build();
-        let writer = self.index.writer_with_options(options)?;
-        let mut merges = LogMergePolicy::default();
-        merges.set_del_docs_ratio_before_merge(DELETED_MAX);
-        writer.set_merge_policy(Box::new(merges));
-        Ok(writer)
+        Ok(self.index.writer_with_options(options)?)
     }
 
     /// Everything in one field, because only then can a search for several words skip what cannot be among the best;

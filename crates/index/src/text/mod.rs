@@ -9,7 +9,6 @@
 
 mod highlight;
 mod index;
-mod phrases;
 mod search;
 #[cfg(test)]
 mod tests;

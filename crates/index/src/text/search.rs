@@ -4,14 +4,14 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use tantivy::query::{
-    BooleanQuery, ConstScoreQuery, EnableScoring, Occur, Query, TermQuery, TermSetQuery,
+    BooleanQuery, ConstScoreQuery, EnableScoring, Occur, PhraseQuery, Query, TermQuery,
+    TermSetQuery,
 };
 use tantivy::schema::IndexRecordOption;
 use tantivy::{COLLECT_BLOCK_BUFFER_LEN, DocSet, Searcher, SegmentReader, Term};
 
 use super::TextError;
 use super::index::TextIndex;
-use super::phrases::keep_with_phrases;
 use super::tokens::each_token;
 use crate::request::TextHit;
 
@@ -19,8 +19,6 @@ use crate::request::TextHit;
 pub const WORDS_MAX: usize = 16;
 /// Tokens of one word that count: of a quoted phrase, or of an id.
 const WORD_TOKENS_MAX: usize = 8;
-/// Candidates with all the words that are looked at for phrases.
-const PHRASE_CANDIDATES_MAX: usize = 2000;
 /// Hits are counted up to here.
 const COUNT_MAX: u64 = 10_000;
 /// Candidates that are looked at for the sake of the count.
@@ -66,8 +64,7 @@ enum Scope<'a> {
 impl TextIndex {
     /// The repositories for which `filter` holds that have all of `words`, or if there are none, some of them.
     ///
-    /// A word of several tokens (a quoted phrase, an id) asks for these side by side, and is looked for in the best two
-    /// thousand that have the tokens. Words are literal: nothing in
+    /// A word of several tokens (a quoted phrase, an id) asks for these side by side. Words are literal: nothing in
     /// them is syntax. The filter is asked before a hit takes a place, so it hides without a trace.
     pub fn search(
         &self,
@@ -97,19 +94,13 @@ impl TextIndex {
         limit: usize,
         offset: usize,
     ) -> Result<TextPage, TextError> {
+        let searcher = self.reader.searcher();
         let words = self.words(words);
-        let mut tokens: Vec<&Term> = Vec::new();
-        for token in words.iter().flatten() {
-            if !tokens.contains(&token) {
-                tokens.push(token);
-            }
-        }
-        let phrases: Vec<&[Term]> =
-            words.iter().map(Vec::as_slice).filter(|word| word.len() > 1).collect();
-        let search = Search { index: self, searcher: self.reader.searcher(), scope, limit, offset };
-        let page = search.page(&tokens, &phrases, Matched::AllWords)?;
-        if page.total.count == 0 && tokens.len() > 1 {
-            return search.page(&tokens, &[], Matched::SomeWords);
+        let mut page = self.page(&searcher, self.all_of(&words), scope, limit, offset)?;
+        let tokens: usize = words.iter().map(Vec::len).sum();
+        if page.total.count == 0 && tokens > 1 {
+            page = self.page(&searcher, self.some_of(&words), scope, limit, offset)?;
+            page.matched = Matched::SomeWords;
         }
         Ok(page)
     }
@@ -129,65 +120,62 @@ impl TextIndex {
         }
         found
     }
-}
 
-/// One search of one state of the index.
-struct Search<'a> {
-    index: &'a TextIndex,
-    searcher: Searcher,
-    scope: &'a Scope<'a>,
-    limit: usize,
-    offset: usize,
-}
-
-impl Search<'_> {
-    fn page(
-        &self,
-        tokens: &[&Term],
-        phrases: &[&[Term]],
-        matched: Matched,
-    ) -> Result<TextPage, TextError> {
-        let nothing = Total { count: 0, is_exact: true };
-        if tokens.is_empty() {
-            return Ok(TextPage { hits: Vec::new(), total: nothing, matched });
-        }
-        let everything = |_| true;
-        let filter: &dyn Fn(i64) -> bool = match self.scope {
-            Scope::Where(filter) => filter,
-            Scope::Among(_) => &everything,
+    fn all_of(&self, words: &[Vec<Term>]) -> Vec<(Occur, Box<dyn Query>)> {
+        let query = |tokens: &Vec<Term>| -> Box<dyn Query> {
+            match tokens.as_slice() {
+                [token] => term_query(token),
+                _ => Box::new(PhraseQuery::new(tokens.clone())),
+            }
         };
-        let query = self.query(tokens, matched);
-        let wanted = self.offset.saturating_add(self.limit).min(HITS_MAX);
-        let looked_at = if phrases.is_empty() { wanted } else { wanted.max(PHRASE_CANDIDATES_MAX) };
-        let mut best = best(&self.searcher, query.as_ref(), filter, looked_at)?;
-        let total = if phrases.is_empty() && !best.are_all {
-            count(&self.searcher, query.as_ref(), filter)?
-        } else {
-            keep_with_phrases(&self.searcher, self.index.fields, phrases, &mut best.candidates)?;
-            Total { count: best.candidates.len() as u64, is_exact: best.are_all }
-        };
-        let hits = best.candidates.into_iter().skip(self.offset).take(self.limit);
-        Ok(TextPage { hits: hits.map(|candidate| candidate.hit).collect(), total, matched })
+        words.iter().map(|tokens| (Occur::Must, query(tokens))).collect()
     }
 
-    /// Documents with all or some of the tokens, in the shape for which tantivy skips what cannot be among the best.
-    fn query(&self, tokens: &[&Term], matched: Matched) -> Box<dyn Query> {
-        let occur = match matched {
-            Matched::AllWords => Occur::Must,
-            Matched::SomeWords => Occur::Should,
+    fn some_of(&self, words: &[Vec<Term>]) -> Vec<(Occur, Box<dyn Query>)> {
+        words.iter().flatten().map(|token| (Occur::Should, term_query(token))).collect()
+    }
+
+    fn page(
+        &self,
+        searcher: &Searcher,
+        mut clauses: Vec<(Occur, Box<dyn Query>)>,
+        scope: &Scope<'_>,
+        limit: usize,
+        offset: usize,
+    ) -> Result<TextPage, TextError> {
+        let matched = Matched::AllWords;
+        if clauses.is_empty() {
+            return Ok(TextPage {
+                hits: Vec::new(),
+                total: Total { count: 0, is_exact: true },
+                matched,
+            });
+        }
+        let everything = |_| true;
+        let filter: &dyn Fn(i64) -> bool = match scope {
+            Scope::Where(filter) => filter,
+            Scope::Among(repo_ids) => {
+                let ids = repo_ids.iter().map(|id| Term::from_field_i64(self.fields.repo_id, *id));
+                let among = ConstScoreQuery::new(Box::new(TermSetQuery::new(ids)), 0.0);
+                clauses = vec![
+                    (Occur::Must, Box::new(BooleanQuery::new(clauses))),
+                    (Occur::Must, Box::new(among)),
+                ];
+                &everything
+            }
         };
-        let query: Box<dyn Query> = match tokens {
-            [token] => term_query(token),
-            _ => Box::new(BooleanQuery::new(
-                tokens.iter().map(|token| (occur, term_query(token))).collect(),
-            )),
+        let query: Box<dyn Query> = match clauses.len() {
+            1 => clauses.remove(0).1,
+            _ => Box::new(BooleanQuery::new(clauses)),
         };
-        let Scope::Among(repo_ids) = self.scope else {
-            return query;
+        let wanted = offset.saturating_add(limit).min(HITS_MAX);
+        let best = best(searcher, query.as_ref(), filter, wanted)?;
+        let total = match best.are_all {
+            true => Total { count: best.hits.len() as u64, is_exact: true },
+            false => count(searcher, query.as_ref(), filter)?,
         };
-        let ids = repo_ids.iter().map(|id| Term::from_field_i64(self.index.fields.repo_id, *id));
-        let among = ConstScoreQuery::new(Box::new(TermSetQuery::new(ids)), 0.0);
-        Box::new(BooleanQuery::new(vec![(Occur::Must, query), (Occur::Must, Box::new(among))]))
+        let hits = best.hits.into_iter().skip(offset).collect();
+        Ok(TextPage { hits, total, matched })
     }
 }
 
@@ -195,24 +183,16 @@ fn term_query(token: &Term) -> Box<dyn Query> {
     Box::new(TermQuery::new(token.clone(), IndexRecordOption::WithFreqs))
 }
 
-/// A hit and where it lies.
-#[derive(Clone, Copy, PartialEq)]
-pub(super) struct Candidate {
-    pub hit: TextHit,
-    pub segment: u32,
-    pub doc: u32,
-}
-
-/// A candidate among the best so far; the worst is the greatest.
+/// A hit among the best so far; the worst is the greatest.
 #[derive(PartialEq)]
-struct Place(Candidate);
+struct Place(TextHit);
 
 impl Eq for Place {}
 
 impl Ord for Place {
     fn cmp(&self, other: &Self) -> Ordering {
-        let (mine, theirs) = (&self.0.hit, &other.0.hit);
-        theirs.score.total_cmp(&mine.score).then(mine.repo_id.cmp(&theirs.repo_id))
+        let by_score = other.0.score.total_cmp(&self.0.score);
+        by_score.then(self.0.repo_id.cmp(&other.0.repo_id))
     }
 }
 
@@ -224,12 +204,12 @@ impl PartialOrd for Place {
 
 struct Best {
     /// Best first.
-    candidates: Vec<Candidate>,
-    /// There are no others.
+    hits: Vec<TextHit>,
+    /// There were no others.
     are_all: bool,
 }
 
-/// The best `wanted` candidates. Whole blocks are skipped once nothing in them can be one.
+/// The best `wanted` hits. Whole blocks of candidates are skipped once they cannot be among them.
 fn best(
     searcher: &Searcher,
     query: &dyn Query,
@@ -238,32 +218,29 @@ fn best(
 ) -> Result<Best, TextError> {
     let weight = query.weight(EnableScoring::enabled_from_searcher(searcher))?;
     let mut places: BinaryHeap<Place> = BinaryHeap::new();
+    let mut are_all = wanted > 0;
     let mut threshold = f32::MIN;
-    for (number, segment) in (0..).zip(searcher.segment_readers()).filter(|_| wanted > 0) {
+    for segment in searcher.segment_readers().iter().filter(|_| wanted > 0) {
         let ids = repo_ids(segment)?;
         let deleted = segment.alive_bitset();
         weight.for_each_pruning(threshold, segment, &mut |doc, score| {
             let repo_id = ids.get_val(doc);
             if deleted.is_none_or(|alive| alive.is_alive(doc)) && filter(repo_id) {
-                places.push(Place(Candidate {
-                    hit: TextHit { repo_id, score },
-                    segment: number,
-                    doc,
-                }));
+                places.push(Place(TextHit { repo_id, score }));
                 if places.len() > wanted {
                     places.pop();
+                    are_all = false;
                 }
                 if places.len() == wanted {
-                    threshold = places.peek().map_or(threshold, |worst| worst.0.hit.score);
+                    // From here on equal scores are not told of, so there may be others.
+                    are_all = false;
+                    threshold = places.peek().map_or(threshold, |worst| worst.0.score);
                 }
             }
             threshold
         })?;
     }
-    // Once every place was taken, worse ones and equal ones were no longer told of.
-    let are_all = places.len() < wanted;
-    let candidates = places.into_sorted_vec().into_iter().map(|place| place.0).collect();
-    Ok(Best { candidates, are_all })
+    Ok(Best { hits: places.into_sorted_vec().into_iter().map(|place| place.0).collect(), are_all })
 }
 
 /// The number of hits, as far as it is worth knowing.

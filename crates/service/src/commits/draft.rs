@@ -198,7 +198,7 @@ impl Drafter {
                 self.tells |= plan
                     .operations
                     .iter()
-                    .any(|(operation, _)| is_telling(operation.path().as_str()));
+                    .any(|(operation, _)| is_telling(plan.repo.kind, operation.path().as_str()));
             }
         }
         let name = plan.target.clone();

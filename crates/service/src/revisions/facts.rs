@@ -69,8 +69,13 @@ const HEADER_ENDINGS: [&str; 3] = [".safetensors", ".gguf", ".safetensors.index.
 /// The name, beside the facts, of the key of the weights' headers.
 pub(crate) const WEIGHTS_KEY: &str = "weights_key";
 /// Endings of other files whose presence or content tells something.
-const TELLING_ENDINGS: &[&str] =
-    &[".parquet", ".csv", ".tsv", ".json", ".jsonl", ".arrow", ".xml", ".txt", ".py", ".html"];
+const TELLING_ENDINGS: &[&str] = &[".parquet", ".csv", ".tsv", ".json", ".jsonl", ".arrow", ".xml"];
+/// Endings of further files by which datasets are known: what they hold, looked at by name only.
+const DATA_ENDINGS: [&str; 13] = [
+    "txt", "jpg", "jpeg", "png", "webp", "wav", "mp3", "flac", "mp4", "tar", "pdf", "zip", "lance",
+];
+/// Endings of the code of Spaces.
+const CODE_ENDINGS: [&str; 5] = ["py", "html", "js", "ts", "ini"];
 /// Where a Space's code begins when its card does not say.
 const APP_FILES: [&str; 3] = ["app.py", "streamlit_app.py", "index.html"];
 
@@ -85,22 +90,21 @@ pub(crate) struct HeadFacts {
 }
 
 /// True when adding, changing or deleting this path may change what the repository says of itself.
-pub(crate) fn is_telling(path: &str) -> bool {
+pub(crate) fn is_telling(kind: RepoKind, path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     READ_FILES.contains(&name)
         || WEIGHT_ENDINGS.iter().chain(TELLING_ENDINGS).any(|end| name.ends_with(end))
         || name.contains("tfevents")
         || path.starts_with(results::FOLDER)
-        || has_telling_ending_of_media(name)
+        || match kind {
+            RepoKind::Model | RepoKind::Kernel => false,
+            RepoKind::Dataset => ending_of(name).is_some_and(|end| DATA_ENDINGS.contains(&end)),
+            RepoKind::Space => ending_of(name).is_some_and(|end| CODE_ENDINGS.contains(&end)),
+        }
 }
 
-/// Datasets are known by what they hold; pictures and sounds are looked at by their names only.
-fn has_telling_ending_of_media(name: &str) -> bool {
-    let ending = name.rsplit_once('.').map(|(_, ending)| ending);
-    matches!(
-        ending,
-        Some("jpg" | "jpeg" | "png" | "webp" | "wav" | "mp3" | "flac" | "mp4" | "tar" | "pdf")
-    )
+fn ending_of(name: &str) -> Option<&str> {
+    name.rsplit_once('.').map(|(_, ending)| ending)
 }
 
 /// Derives the facts of a tree, as they are recorded with the repository.

@@ -21,11 +21,8 @@ const CONFIG_BYTES_MAX: u64 = 8 * 1024 * 1024;
 /// Runs a `card` command.
 pub fn run(flags: &SettingFlags, command: &CardCommand) -> Result<()> {
     let CardCommand::Check(args) = command;
-    let (rules, told) = if args.target.exists() {
-        local(args)?
-    } else {
-        (Report::default(), remote(flags, args)?)
-    };
+    let (rules, told) =
+        if args.target.exists() { local(args)? } else { (Report::default(), remote(flags, args)?) };
     let text = if args.json {
         format!("{}\n", json!({"validation": rules, "report": told}))
     } else {
@@ -79,7 +76,10 @@ fn local(args: &CheckArgs) -> Result<(Report, Value)> {
 fn remote(flags: &SettingFlags, args: &CheckArgs) -> Result<Value> {
     let id = args.target.to_str().filter(|id| steelyard_core::RepoId::parse(id).is_ok());
     let Some(id) = id else {
-        bail!("{} is neither a file or folder here nor the id of a repository", args.target.display())
+        bail!(
+            "{} is neither a file or folder here nor the id of a repository",
+            args.target.display()
+        )
     };
     let path = format!("/api/{}/{id}/card-report", kind_of(args.kind).plural());
     Remote::new(flags, &args.remote)?.get(&path, &[])
@@ -145,7 +145,8 @@ fn findings(told: &Value) -> String {
     for signal in list("signals").iter().filter(|signal| signal["state"] != "notApplicable") {
         let _ = writeln!(text, "  {:<8} {}", word(signal, "state"), word(signal, "title"));
         for evidence in signal["evidence"].as_array().into_iter().flatten() {
-            let line = evidence["line"].as_u64().map_or_else(String::new, |n| format!(" (line {n})"));
+            let line =
+                evidence["line"].as_u64().map_or_else(String::new, |n| format!(" (line {n})"));
             let _ = writeln!(text, "             {}{line}", word(evidence, "text"));
         }
     }

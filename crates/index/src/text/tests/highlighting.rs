@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::super::highlight;
+use super::super::tokens::each_token;
 use super::owned;
 
 fn html(text: &str, words: &[&str]) -> Vec<String> {
@@ -67,8 +68,14 @@ proptest! {
             let mut last = 0;
             for mark in &snippet.marks {
                 prop_assert!(mark.start >= last);
-                let marked = snippet.text[mark.clone()].to_lowercase();
-                prop_assert!(["owl", "éte", "ete"].contains(&marked.as_str()), "{marked}");
+                // Marks that combine with letters are part of a word and count for nothing.
+                let marked = &snippet.text[mark.clone()];
+                let mut tokens = Vec::new();
+                each_token(marked, |token| {
+                    tokens.push(token.text.clone());
+                    true
+                });
+                prop_assert!(tokens == ["owl"] || tokens == ["ete"], "{marked}");
                 last = mark.end;
             }
         }

@@ -84,18 +84,6 @@ fn a_phrase_asks_for_words_side_by_side() {
 }
 
 #[test]
-fn a_phrase_may_say_a_word_twice_and_is_not_found_across_parts() {
-    let index = Fixture::with(&[
-        (1, "a/one", Some("two"), &["three", "four"], "so so la la"),
-        (2, "a/b", None, &[], "so la so la"),
-    ]);
-    assert_eq!(index.find(&["so so"]), (vec![1], ALL));
-    assert_eq!(index.find(&["la so", "so la"]), (vec![2], ALL));
-    assert_eq!(index.find(&["three four"]).1, SOME);
-    assert_eq!(index.find(&["so so", "la so"]).1, SOME);
-}
-
-#[test]
 fn words_are_not_syntax() {
     let index = small();
     for word in [
