@@ -81,10 +81,10 @@ impl Counters {
 
     /// A client asks for the headers of a file, then perhaps for the file: that is one download.
     ///
-    /// Clients that send `X-HF-Download-Counter` (huggingface_hub from 1.33 on) always ask for the headers first, so of
-    /// theirs only those count, whichever replica the second request reaches. Of others, this replica remembers.
+    /// huggingface_hub (which says so, and from 1.33 on sends `X-HF-Download-Counter`) always asks for the headers first, so
+    /// of its requests only those count, whichever replica the second one reaches. Of others, this replica remembers.
     fn file_request(&self, download: &Download<'_>) -> Option<Kind> {
-        if download.counter.is_some() {
+        if download.counter.is_some() || download.user_agent.contains("hf_hub/") {
             return download.is_head.then_some(Kind::Each);
         }
         let id = download.repo.id.to_le_bytes();

@@ -118,6 +118,13 @@ async fn people_are_counted_once_a_day_and_machines_apart(world: World) {
         Ask { actor: &world.alice, ..file },
         Ask { actor: &world.alice, address: "10.9.9.9", ..file },
         Ask { actor: &bob, ..file },
+        Ask {
+            address: "10.0.0.7",
+            user_agent: "unknown/None; hf_hub/2.4.0; is_ci/true",
+            is_head: true,
+            ..file
+        },
+        // The same client's second request, on whichever replica.
         Ask { address: "10.0.0.7", user_agent: "unknown/None; hf_hub/2.4.0; is_ci/true", ..file },
         Ask { address: "10.0.0.8", user_agent: "GitHub-Actions-runner", ..file },
         // Not what the model counts by.
