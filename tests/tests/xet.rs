@@ -259,9 +259,9 @@ fn transfers_outlive_their_tokens_and_addresses() {
     let url = format!("http://{}", proxy.address());
     let alice = Client::new(&hub, "alice", &hub.user("alice")).at(&url);
     let folder = hub.scratch("slow");
-    for number in 0..6 {
+    for number in 0..2 {
         let path = folder.join(format!("part-{number}.bin"));
-        std::fs::write(path, noise(number + 1, 8_000_000)).unwrap();
+        std::fs::write(path, noise(number + 1, 4_000_000)).unwrap();
     }
     let patiently = |what: &dyn Fn()| {
         proxy.slow_down(200_000);

@@ -95,6 +95,11 @@ impl Index {
         self.state.read().bytes().map(|(part, bytes)| (part, bytes as u64))
     }
 
+    /// Whether it holds the repository with that key.
+    pub fn contains(&self, repo_id: i64) -> bool {
+        self.state.read().slots.find(repo_id).is_some()
+    }
+
     /// The key of the repository of that kind and id, in any case. Says nothing of who may see it.
     pub fn find(&self, kind: RepoKind, id: &str) -> Option<i64> {
         let state = self.state.read();

@@ -1,6 +1,6 @@
 //! Keeping the index true: loading it, and following the log of events.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -136,12 +136,12 @@ impl Hub {
         loop {
             let events = place.feed.next(&mut conn, EVENTS).await?;
             let Some(last) = events.last() else { break };
-            let at = last.at;
-            let changed = changed_repos(&events);
-            let rows = catalogue::find_for_index(&mut conn, &changed).await?;
+            let changed = Changed::of(&events);
+            let ids: Vec<i64> = changed.times.keys().copied().collect();
+            let rows = catalogue::find_for_index(&mut conn, &ids).await?;
             let stale = rows.iter().filter(|row| weights::are_stale(row)).map(|row| row.repo_id);
             place.stale.extend(stale);
-            self.index_rows(&changed, &rows, at, last.id)?;
+            self.index_rows(&changed, &rows, last.id)?;
         }
         drop(conn);
         self.follow_weights(place).await?;
@@ -170,30 +170,25 @@ impl Hub {
         if !refreshed.is_empty() {
             let mut conn = self.db().read().await?;
             let rows = catalogue::find_for_index(&mut conn, &refreshed).await?;
-            self.index_rows(&refreshed, &rows, self.now(), 0)?;
+            self.index_rows(&Changed::again(&rows), &rows, 0)?;
         }
         Ok(())
     }
 
-    /// Takes in what became of the changed repositories, as of the event at `position`.
-    fn index_rows(
-        &self,
-        changed: &[i64],
-        rows: &[IndexRow],
-        at: Timestamp,
-        position: i64,
-    ) -> Result<()> {
+    /// Takes in what became of changed repositories, up to the event at `position`.
+    fn index_rows(&self, changed: &Changed, rows: &[IndexRow], position: i64) -> Result<()> {
         let found: BTreeSet<i64> = rows.iter().map(|row| row.repo_id).collect();
-        let gone: Vec<i64> = changed.iter().copied().filter(|id| !found.contains(id)).collect();
-        let stats: Vec<(i64, Counters)> =
-            rows.iter().map(|row| (row.repo_id, counters(&row.stats))).collect();
+        let gone: Vec<i64> =
+            changed.times.keys().copied().filter(|id| !found.contains(id)).collect();
         let documents: Vec<Document> = rows.iter().map(document).collect();
         self.discovery().texts().put(&documents, &gone, position)?;
-        let removed = gone.iter().map(|id| Change::Remove(*id));
-        let put = documents.into_iter().map(|document| Change::Put(Box::new(document)));
         let index = self.discovery().index();
-        index.apply(removed.chain(put).collect(), at);
-        index.set_counters(&stats, at);
+        for (at, step) in changed.steps(index, rows, documents, &gone) {
+            match step {
+                Step::Change(change) => index.apply(vec![change], at),
+                Step::Count(repo_id, counters) => index.set_counters(&[(repo_id, counters)], at),
+            }
+        }
         Ok(())
     }
 
@@ -288,9 +283,60 @@ impl Hub {
     }
 }
 
-fn changed_repos(events: &[EventRow]) -> Vec<i64> {
-    let changed: BTreeSet<i64> = events.iter().filter_map(|event| event.repo_id).collect();
-    changed.into_iter().collect()
+/// Repositories that changed, each with the times of its first and its last change among those that were read together.
+struct Changed {
+    times: BTreeMap<i64, (Timestamp, Timestamp)>,
+}
+
+/// What is done to the index at a time.
+enum Step {
+    Change(Change),
+    Count(i64, Counters),
+}
+
+impl Changed {
+    fn of(events: &[EventRow]) -> Self {
+        let mut times = BTreeMap::new();
+        for event in events {
+            if let Some(repo_id) = event.repo_id {
+                times.entry(repo_id).or_insert((event.at, event.at)).1 = event.at;
+            }
+        }
+        Self { times }
+    }
+
+    /// Repositories of which more is known than before, although nothing happened to them.
+    fn again(rows: &[IndexRow]) -> Self {
+        let time = |row: &IndexRow| (row.repo_id, (row.last_modified, row.last_modified));
+        Self { times: rows.iter().map(time).collect() }
+    }
+
+    /// What is to be done, each at the time at which it happened, so that all replicas show the same to whoever is in
+    /// the middle of a listing, however many events each of them reads together.
+    fn steps(
+        &self,
+        index: &Index,
+        rows: &[IndexRow],
+        documents: Vec<Document>,
+        gone: &[i64],
+    ) -> Vec<(Timestamp, Step)> {
+        let mut steps = Vec::new();
+        for (row, document) in rows.iter().zip(documents) {
+            let Some((first, last)) = self.times.get(&row.repo_id).copied() else { continue };
+            if first < last && !index.contains(row.repo_id) {
+                // It came and then changed: whoever looks as of a time between sees it as it came.
+                let came = Document { last_modified: first, ..document.clone() };
+                steps.push((first, Step::Change(Change::Put(Box::new(came)))));
+            }
+            steps.push((last, Step::Change(Change::Put(Box::new(document)))));
+            let counted = row.stats.updated_at.max(first);
+            steps.push((counted, Step::Count(row.repo_id, counters(&row.stats))));
+        }
+        let removed = gone.iter().filter_map(|id| Some((self.times.get(id)?.1, *id)));
+        steps.extend(removed.map(|(at, id)| (at, Step::Change(Change::Remove(id)))));
+        steps.sort_by_key(|(at, _)| *at);
+        steps
+    }
 }
 
 /// Opens the full-text index in a directory. One that knows of events which this database does not have is another

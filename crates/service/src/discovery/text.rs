@@ -27,6 +27,8 @@ pub(super) struct Texts {
     /// and this is the event up to which it goes.
     position: Mutex<i64>,
     written: Mutex<Option<Instant>>,
+    /// Held while something is made findable: whoever comes meanwhile waits until it is.
+    committing: Mutex<()>,
 }
 
 /// How the full-text side says that it failed: it is loaded again from the database.
@@ -56,6 +58,7 @@ impl Texts {
 
     /// Makes what was put findable and durable.
     pub(super) fn commit(&self) -> Result<()> {
+        let _held = self.committing.lock();
         if self.is_dirty.swap(false, Ordering::SeqCst) {
             let position = *self.position.lock();
             self.get()?.commit(position).map_err(Error::internal)?;
