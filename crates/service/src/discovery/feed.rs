@@ -30,8 +30,8 @@ const WAIT_MAX: Duration = Duration::from_secs(10);
 const EVENTS: i64 = 500;
 /// Repositories read at a time when the index is loaded.
 const PAGE: i64 = 1000;
-/// Repositories whose headers are read in one round, while somebody may wait.
-const STALE_MAX: usize = 8;
+/// How long headers are read in one round, while somebody may wait; the others have their turn in the next ones.
+const STALE_TIME: Duration = Duration::from_secs(1);
 /// Counters read at a time.
 const COUNTERS: i64 = 5000;
 /// How often counters are looked at.
@@ -153,8 +153,8 @@ impl Hub {
 
     /// Reads headers of weights that came with what was just indexed.
     async fn follow_weights(&self, place: &mut Place) -> Result<()> {
-        let mut refreshed = Vec::new();
-        while refreshed.len() < STALE_MAX
+        let (mut refreshed, started) = (Vec::new(), Instant::now());
+        while started.elapsed() < STALE_TIME
             && let Some(repo_id) = place.stale.pop_front()
         {
             match self.refresh_weights(repo_id).await {
