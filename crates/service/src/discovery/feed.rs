@@ -29,9 +29,11 @@ const WAIT_MAX: Duration = Duration::from_secs(10);
 /// Events read at a time.
 const EVENTS: i64 = 500;
 /// Repositories read at a time when the index is loaded.
-const PAGE: i64 = 1000;
+const PAGE: i64 = 200;
 /// How long headers are read in one round, while somebody may wait; the others have their turn in the next ones.
 const STALE_TIME: Duration = Duration::from_secs(1);
+/// From so many repositories on, the words of all cards are taken in with much memory for a short time.
+const BULK_REPOS: i64 = 100_000;
 /// Counters read at a time.
 const COUNTERS: i64 = 5000;
 /// How often counters are looked at.
@@ -215,7 +217,8 @@ impl Hub {
         let mut conn = self.db().read().await?;
         let feed = Feed::begin(&mut conn).await?;
         let position = event::last_event_id(&mut conn).await?;
-        let texts = self.open_texts(&mut conn, position).await?;
+        let repos = steelyard_db::seed::count_inhabitants(&mut conn).await?.repos;
+        let texts = self.open_texts(&mut conn, position, repos >= BULK_REPOS).await?;
         let (index, refed) = (Arc::clone(&texts.index), texts.again);
         let at = self.now();
         let (pages, mut waiting) = mpsc::channel::<Vec<IndexRow>>(2);
@@ -228,6 +231,8 @@ impl Hub {
                 );
             }
             index.commit(position)?;
+            // Nobody may write for hours.
+            index.rest()?;
             TextResult::Ok((loader, stale))
         });
         let mut after = 0;
@@ -254,10 +259,10 @@ impl Hub {
     }
 
     /// Opens the full-text index. One that lies there from before takes only what changed since.
-    async fn open_texts(&self, conn: &mut Conn, position: i64) -> Result<OpenTexts> {
+    async fn open_texts(&self, conn: &mut Conn, position: i64, is_bulk: bool) -> Result<OpenTexts> {
         self.discovery().texts().set(None);
         let dir = self.settings().cache_dir.join("search");
-        let opened = tokio::task::spawn_blocking(move || open_text_index(&dir, position));
+        let opened = tokio::task::spawn_blocking(move || open_text_index(&dir, position, is_bulk));
         let index = Arc::new(opened.await.map_err(Error::internal)?.map_err(Error::internal)?);
         let Some(from) = index.position() else { return Ok(OpenTexts { index, again: None }) };
         let (mut after, mut again) = ((from - OVERLAP_EVENTS).max(0), BTreeSet::new());
@@ -341,14 +346,14 @@ impl Changed {
 
 /// Opens the full-text index in a directory. One that knows of events which this database does not have is another
 /// database's, and begins anew.
-fn open_text_index(dir: &Path, position: i64) -> TextResult<TextIndex> {
+fn open_text_index(dir: &Path, position: i64, is_bulk: bool) -> TextResult<TextIndex> {
     let mut index = TextIndex::open(dir)?;
     if index.position().is_some_and(|known| known > position) {
         drop(index);
         std::fs::remove_dir_all(dir)?;
         index = TextIndex::open(dir)?;
     }
-    if index.position().is_none() {
+    if is_bulk && index.position().is_none() {
         index.begin_bulk()?;
     }
     Ok(index)
