@@ -24,7 +24,7 @@ impl Balancer {
         let config = format!(
             "daemon off; worker_processes 1; pid {root}/pid; error_log {root}/error.log;\n\
              events {{ worker_connections 1024; }}\n\
-             http {{\n access_log off; client_body_temp_path {root}/body; proxy_temp_path {root}/proxy;\n\
+             http {{\n access_log off; large_client_header_buffers 4 128k; client_body_temp_path {root}/body; proxy_temp_path {root}/proxy;\n\
              fastcgi_temp_path {root}/f; uwsgi_temp_path {root}/u; scgi_temp_path {root}/s;\n\
              upstream hub {{ {servers} }}\n\
              server {{ listen 127.0.0.1:{port}; client_max_body_size 0;\n\
