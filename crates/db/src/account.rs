@@ -158,6 +158,10 @@ pub async fn find_accounts_like(
     text: &str,
     limit: i64,
 ) -> Result<Vec<AccountRow>, DbError> {
+    // No name has it, and PostgreSQL has no text with it.
+    if text.contains('\0') {
+        return Ok(Vec::new());
+    }
     let folded = text.to_ascii_lowercase();
     let escaped = folded.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
     let sql = concat!(

@@ -177,6 +177,7 @@ async fn accounts_are_found_by_a_part_of_their_name(base: Base) {
         (AccountKind::Org, "lab", 9, vec!["labs"]),
         (AccountKind::User, "a_b", 9, vec!["a_b"]),
         (AccountKind::User, "%", 9, vec![]),
+        (AccountKind::User, "l\0ab", 9, vec![]),
     ] {
         let found = account::find_accounts_like(&mut conn, kind, text, limit).await.unwrap();
         let names: Vec<_> = found.iter().map(|row| &*row.name).collect();
