@@ -32,7 +32,8 @@ const EVENTS: i64 = 500;
 const PAGE: i64 = 200;
 /// How long headers are read in one round, while somebody may wait; the others have their turn in the next ones.
 const STALE_TIME: Duration = Duration::from_secs(1);
-/// From so many repositories on, the words of all cards are taken in with much memory for a short time.
+/// From so many repositories on, the words of all cards are taken in at the start, with much memory for a short time; of
+/// fewer, when words are first looked for, which takes a moment.
 const BULK_REPOS: i64 = 100_000;
 /// Counters read at a time.
 const COUNTERS: i64 = 5000;
@@ -218,21 +219,27 @@ impl Hub {
         let feed = Feed::begin(&mut conn).await?;
         let position = event::last_event_id(&mut conn).await?;
         let repos = steelyard_db::seed::count_inhabitants(&mut conn).await?.repos;
-        let texts = self.open_texts(&mut conn, position, repos >= BULK_REPOS).await?;
-        let (index, refed) = (Arc::clone(&texts.index), texts.again);
-        let at = self.now();
+        self.discovery().texts().set(None);
+        let texts = match repos >= BULK_REPOS {
+            true => Some(self.open_texts(&mut conn, position, true).await?),
+            // Words are taken in when somebody looks for some.
+            false => None,
+        };
+        let (words, at) = (texts.as_ref().map(|texts| Arc::clone(&texts.index)), self.now());
         let (pages, mut waiting) = mpsc::channel::<Vec<IndexRow>>(2);
         let loading = tokio::task::spawn_blocking(move || {
             let (mut loader, mut stale) = (Loader::new(), VecDeque::new());
             while let Some(rows) = waiting.blocking_recv() {
-                load_page(&mut loader, &rows, &index, refed.as_ref())?;
+                load_page(&mut loader, &rows, texts.as_ref())?;
                 stale.extend(
                     rows.iter().filter(|row| weights::are_missing(row)).map(|row| row.repo_id),
                 );
             }
-            index.commit(position)?;
-            // Nobody may write for hours.
-            index.rest()?;
+            if let Some(texts) = texts {
+                texts.index.commit(position)?;
+                // Nobody may write for hours.
+                texts.index.rest()?;
+            }
             TextResult::Ok((loader, stale))
         });
         let mut after = 0;
@@ -246,7 +253,7 @@ impl Hub {
         }
         drop((pages, conn));
         let (loader, stale) = loading.await.map_err(Error::internal)?.map_err(Error::internal)?;
-        self.discovery().texts().set(Some(texts.index));
+        self.discovery().texts().set(words);
         let hub = self.clone();
         let replaced =
             tokio::task::spawn_blocking(move || hub.discovery().index().replace(loader, at));
@@ -258,9 +265,53 @@ impl Hub {
         Ok(Place { feed, counters_at: at, counters_seen: at, stale })
     }
 
+    /// Returns when words can be looked for.
+    pub(super) async fn open_words(&self) -> Result<()> {
+        if self.discovery().texts().get().is_ok() {
+            return Ok(());
+        }
+        let hub = self.clone();
+        // On a task of its own: whoever hangs up does not take along what others wait for.
+        let loaded = tokio::spawn(async move { hub.load_words().await });
+        match tokio::time::timeout(WAIT_MAX, loaded).await {
+            Ok(ended) => ended.map_err(Error::internal)?,
+            Err(_) => Err(Error::Unavailable("the words of cards are being loaded".into())),
+        }
+    }
+
+    /// Takes in the words of all cards. Nothing else is taken in meanwhile, so what changes comes after.
+    async fn load_words(&self) -> Result<()> {
+        let _place = self.discovery().place.lock().await;
+        if self.discovery().texts().get().is_ok() {
+            return Ok(());
+        }
+        let mut conn = self.db().read().await?;
+        let position = event::last_event_id(&mut conn).await?;
+        let texts = Arc::new(self.open_texts(&mut conn, position, false).await?);
+        let mut after = 0;
+        loop {
+            let rows = catalogue::list_for_index(&mut conn, after, PAGE).await?;
+            let Some(last) = rows.last() else { break };
+            after = last.repo_id;
+            let texts = Arc::clone(&texts);
+            let put = tokio::task::spawn_blocking(move || {
+                let documents: Vec<Document> = rows.iter().map(document).collect();
+                texts.put(documents.iter())
+            });
+            put.await.map_err(Error::internal)?.map_err(Error::internal)?;
+        }
+        let index = Arc::clone(&texts.index);
+        let written = tokio::task::spawn_blocking(move || {
+            index.commit(position)?;
+            index.rest()
+        });
+        written.await.map_err(Error::internal)?.map_err(Error::internal)?;
+        self.discovery().texts().set(Some(Arc::clone(&texts.index)));
+        Ok(())
+    }
+
     /// Opens the full-text index. One that lies there from before takes only what changed since.
     async fn open_texts(&self, conn: &mut Conn, position: i64, is_bulk: bool) -> Result<OpenTexts> {
-        self.discovery().texts().set(None);
         let dir = self.settings().cache_dir.join("search");
         let opened = tokio::task::spawn_blocking(move || open_text_index(&dir, position, is_bulk));
         let index = Arc::new(opened.await.map_err(Error::internal)?.map_err(Error::internal)?);
@@ -366,13 +417,18 @@ struct OpenTexts {
     again: Option<BTreeSet<i64>>,
 }
 
+impl OpenTexts {
+    /// Takes in those of the documents that it has to take.
+    fn put<'a>(&self, documents: impl Iterator<Item = &'a Document>) -> TextResult<()> {
+        let is_wanted = |document: &&Document| {
+            self.again.as_ref().is_none_or(|ids| ids.contains(&document.repo_id))
+        };
+        self.index.put(documents.filter(is_wanted).map(text_of))
+    }
+}
+
 /// Reading facts is most of the work, so it is shared by two threads.
-fn load_page(
-    loader: &mut Loader,
-    rows: &[IndexRow],
-    texts: &TextIndex,
-    again: Option<&BTreeSet<i64>>,
-) -> TextResult<()> {
+fn load_page(loader: &mut Loader, rows: &[IndexRow], texts: Option<&OpenTexts>) -> TextResult<()> {
     let (left, right) = rows.split_at(rows.len() / 2);
     let read = |rows: &[IndexRow]| -> Vec<Document> { rows.iter().map(document).collect() };
     let (first, second) = std::thread::scope(|scope| {
@@ -383,6 +439,5 @@ fn load_page(
     for (row, document) in rows.iter().zip(documents()) {
         loader.push(document, &counters(&row.stats));
     }
-    let is_wanted = |document: &&Document| again.is_none_or(|ids| ids.contains(&document.repo_id));
-    texts.put(documents().filter(is_wanted).map(text_of))
+    texts.map_or(Ok(()), |texts| texts.put(documents()))
 }

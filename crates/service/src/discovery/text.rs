@@ -47,7 +47,8 @@ impl Texts {
 
     /// Takes documents in; they are found after [`Texts::commit`].
     pub(super) fn put(&self, documents: &[Document], gone: &[i64], position: i64) -> Result<()> {
-        let index = self.get()?;
+        // What is not open takes everything from the database when it is opened.
+        let Ok(index) = self.get() else { return Ok(()) };
         index.remove(gone.iter().copied()).map_err(Error::internal)?;
         index.put(documents.iter().map(text_of)).map_err(Error::internal)?;
         let mut known = self.position.lock();
@@ -72,7 +73,9 @@ impl Texts {
         let mut written = self.written.lock();
         if written.is_some_and(|at| at.elapsed() > REST_AFTER) {
             *written = None;
-            self.get()?.rest().map_err(Error::internal)?;
+            if let Ok(index) = self.get() {
+                index.rest().map_err(Error::internal)?;
+            }
         }
         Ok(())
     }

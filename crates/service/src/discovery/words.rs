@@ -72,6 +72,7 @@ impl Hub {
             return self.search(actor, request).await;
         }
         self.catch_up().await?;
+        self.open_words().await?;
         self.commit_texts().await?;
         request.viewer = self.sight(actor).await?.viewer;
         request.now = self.now();
@@ -104,6 +105,7 @@ impl Hub {
         }
         let words = words_of(text);
         self.catch_up().await?;
+        self.open_words().await?;
         self.commit_texts().await?;
         let sight = self.sight(actor).await?;
         let request = SearchRequest {
