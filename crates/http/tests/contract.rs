@@ -305,24 +305,6 @@ async fn a_card_with_errors_is_refused_with_its_line() {
     assert!(text.contains("\"license\" must be one of") && text.contains("(line 3)"), "{text}");
 }
 
-/// A GGUF file of version 3 without tensors, whose metadata is these strings.
-fn gguf(metadata: &[(&str, &str)]) -> Vec<u8> {
-    let text = |out: &mut Vec<u8>, text: &str| {
-        out.extend((text.len() as u64).to_le_bytes());
-        out.extend(text.as_bytes());
-    };
-    let mut out = b"GGUF".to_vec();
-    out.extend(3_u32.to_le_bytes());
-    out.extend(0_u64.to_le_bytes());
-    out.extend((metadata.len() as u64).to_le_bytes());
-    for (key, value) in metadata {
-        text(&mut out, key);
-        out.extend(8_u32.to_le_bytes());
-        text(&mut out, value);
-    }
-    out
-}
-
 #[tokio::test]
 async fn headers_of_weights_are_part_of_the_info() {
     use base64::Engine as _;
@@ -337,7 +319,7 @@ async fn headers_of_weights_are_part_of_the_info() {
         let lines = [
             json!({"key": "header", "value": {"summary": "weights"}}),
             json!({"key": "file", "value": {"path": "m.gguf", "encoding": "base64",
-                "content": encode(&gguf(&[("general.architecture", "llama")]))}}),
+                "content": encode(&steelyard_testkit::gguf(&[("general.architecture", "llama")]))}}),
             json!({"key": "file", "value": {"path": "model.safetensors", "encoding": "base64", "content": encode(&tensors)}}),
         ];
         let body = lines.map(|line| line.to_string()).join("\n");

@@ -5,6 +5,7 @@
 
 mod clock;
 mod error;
+mod files;
 pub mod garage;
 #[cfg(feature = "hub")]
 pub mod hub;
@@ -17,6 +18,7 @@ pub mod tools;
 
 pub use clock::TestClock;
 pub use error::Error;
+pub use files::gguf;
 pub use garage::Garage;
 #[cfg(feature = "http")]
 pub use hub::Answer;

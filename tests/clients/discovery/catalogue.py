@@ -1,7 +1,7 @@
 """The whole catalogue, and how it comes to the hub."""
 
 from . import datasets, lineages, models, odd
-from .scene import ALICE, API, BOB, BOBS, ORG, get
+from .scene import ALICE, API, BOB, BOBS, ORG, eventually, get
 
 REPOS = models.REPOS + lineages.REPOS + datasets.REPOS + odd.REPOS
 BY_ID = {(repo.kind, repo.id): repo for repo in REPOS}
@@ -13,6 +13,19 @@ def publish():
     for repo in REPOS:
         repo.publish(BOBS if repo.owner == BOB else API)
     assert len(BY_ID) == len(REPOS)
+    wait_for_headers()
+
+
+def wait_for_headers():
+    """Headers of weights are read soon after a commit, not within it."""
+    weighty = {repo.id for repo in of("model") if repo.parameters or repo.gguf}
+    assert len(weighty) > 10
+
+    def all_read():
+        read = {row["id"] for row in get("/api/models", {"num_parameters": "min:1", "limit": 500})}
+        assert weighty <= read, f"headers are not read: {sorted(weighty - read)}"
+
+    eventually(all_read, 60)
 
 
 def of(kind, visible_to=ALICE):

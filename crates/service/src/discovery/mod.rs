@@ -8,11 +8,13 @@
 //! index can neither show a repository to somebody who may no longer see it, nor tell anything of it that is not so any
 //! more.
 
+mod changed;
 mod document;
 mod feed;
 mod judge;
 mod leaderboard;
 mod lineage;
+mod load;
 mod search;
 mod text;
 mod vocabulary;

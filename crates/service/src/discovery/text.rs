@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use steelyard_index::text::{TextDocument, TextIndex};
+use steelyard_index::text::{TextDocument, TextError, TextIndex};
 use steelyard_index::{Document, Matching, SearchRequest, TextHit};
 
+use crate::jobs::chain;
 use crate::{Error, Hub, Result};
 
 /// Hits of words that take part in a ranking with everything else.
@@ -18,7 +19,8 @@ const REST_AFTER: Duration = Duration::from_secs(30);
 /// visible later.
 pub(super) const OVERLAP_EVENTS: i64 = 10_000;
 
-/// The full-text index of this replica, once it is open.
+/// The full-text index of this replica, once it is open. One that fails is closed: whoever looks for words next loads
+/// them from the database again, and the rest of the index goes on.
 #[derive(Default)]
 pub(super) struct Texts {
     index: Mutex<Option<Arc<TextIndex>>>,
@@ -29,40 +31,57 @@ pub(super) struct Texts {
     written: Mutex<Option<Instant>>,
     /// Held while something is made findable: whoever comes meanwhile waits until it is.
     committing: Mutex<()>,
+    /// Held while the words of the whole catalogue are taken in.
+    loading: tokio::sync::Mutex<()>,
 }
 
-/// How the full-text side says that it failed: it is loaded again from the database.
-pub(super) type TextResult<T> = Result<T, steelyard_index::text::TextError>;
+/// How the full-text side says that it failed.
+pub(super) type TextResult<T> = std::result::Result<T, TextError>;
 
 impl Texts {
     /// The index; it must have been opened.
     pub(super) fn get(&self) -> Result<Arc<TextIndex>> {
         let index = self.index.lock().clone();
-        index.ok_or_else(|| Error::Unavailable("the search index is being loaded".into()))
+        index.ok_or_else(|| Error::Unavailable("the words of cards are being loaded".into()))
     }
 
-    pub(super) fn set(&self, index: Option<Arc<TextIndex>>) {
-        *self.index.lock() = index;
+    /// Waits until nobody else loads the words.
+    pub(super) async fn loading(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.loading.lock().await
+    }
+
+    /// Opens an index that has, or was given, everything up to the event at `position`.
+    pub(super) fn open(&self, index: Arc<TextIndex>, position: i64) {
+        *self.position.lock() = position;
+        self.is_dirty.store(true, Ordering::SeqCst);
+        *self.index.lock() = Some(index);
     }
 
     /// Takes documents in; they are found after [`Texts::commit`].
-    pub(super) fn put(&self, documents: &[Document], gone: &[i64], position: i64) -> Result<()> {
+    pub(super) fn put(&self, documents: &[Document], gone: &[i64], position: i64) {
         // What is not open takes everything from the database when it is opened.
-        let Ok(index) = self.get() else { return Ok(()) };
-        index.remove(gone.iter().copied()).map_err(Error::internal)?;
-        index.put(documents.iter().map(text_of)).map_err(Error::internal)?;
+        let Ok(index) = self.get() else { return };
+        let removed = index.remove(gone.iter().copied());
+        if let Err(error) = removed.and_then(|()| index.put(documents.iter().map(text_of))) {
+            self.fail(&error);
+            return;
+        }
         let mut known = self.position.lock();
         *known = position.max(*known);
         self.is_dirty.store(true, Ordering::SeqCst);
-        Ok(())
     }
 
     /// Makes what was put findable and durable.
     pub(super) fn commit(&self) -> Result<()> {
         let _held = self.committing.lock();
-        if self.is_dirty.swap(false, Ordering::SeqCst) {
+        if self.is_dirty.swap(false, Ordering::SeqCst)
+            && let Ok(index) = self.get()
+        {
             let position = *self.position.lock();
-            self.get()?.commit(position).map_err(Error::internal)?;
+            index
+                .commit(position)
+                .inspect_err(|error| self.fail(error))
+                .map_err(Error::internal)?;
             *self.written.lock() = Some(Instant::now());
         }
         Ok(())
@@ -74,10 +93,16 @@ impl Texts {
         if written.is_some_and(|at| at.elapsed() > REST_AFTER) {
             *written = None;
             if let Ok(index) = self.get() {
-                index.rest().map_err(Error::internal)?;
+                index.rest().inspect_err(|error| self.fail(error)).map_err(Error::internal)?;
             }
         }
         Ok(())
+    }
+
+    /// What was not written is lost with the writer, so nothing of it may be taken for complete.
+    fn fail(&self, error: &TextError) {
+        tracing::warn!(error = chain(error), "the words of cards cannot be written");
+        *self.index.lock() = None;
     }
 }
 

@@ -68,6 +68,8 @@ const WEIGHT_ENDINGS: &[&str] = &[
 const HEADER_ENDINGS: [&str; 3] = [".safetensors", ".gguf", ".safetensors.index.json"];
 /// The name, beside the facts, of the key of the weights' headers.
 pub(crate) const WEIGHTS_KEY: &str = "weights_key";
+/// The name, beside the facts, of the mark that what the GGUF header says is among them.
+pub(crate) const HEADER_MARK: &str = "with_header";
 /// Endings of other files whose presence or content tells something.
 const TELLING_ENDINGS: &[&str] = &[".parquet", ".csv", ".tsv", ".json", ".jsonl", ".arrow", ".xml"];
 /// Endings of further files by which datasets are known: what they hold, looked at by name only.
@@ -136,7 +138,7 @@ pub(crate) fn facts_with(
         bases: bases_of(&facts),
         evals: results::collect(owner.as_str(), &facts, &results),
         card_text: readme.map(card_text),
-        facts: with_weights_key(serde_json::to_value(facts), weights_key)?,
+        facts: marked(serde_json::to_value(facts), weights_key, gguf.is_some())?,
     })
 }
 
@@ -264,10 +266,18 @@ fn weights_key(listed: &[ListedEntry]) -> Option<String> {
     (!is_empty).then(|| hex::encode(&key.finalize()[..16]))
 }
 
-fn with_weights_key(facts: serde_json::Result<Value>, key: Option<String>) -> Result<Value> {
+/// Facts, with the marks that say which headers belong to them, and whether they are among them.
+fn marked(
+    facts: serde_json::Result<Value>,
+    key: Option<String>,
+    with_header: bool,
+) -> Result<Value> {
     let mut facts = facts.map_err(crate::Error::internal)?;
     if let Some(key) = key {
         facts[WEIGHTS_KEY] = key.into();
+        if with_header {
+            facts[HEADER_MARK] = true.into();
+        }
     }
     Ok(facts)
 }
