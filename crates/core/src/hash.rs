@@ -51,7 +51,7 @@ macro_rules! hash_type {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+                write_digits(&self.0, f)
             }
         }
 
@@ -126,6 +126,14 @@ impl XetHash {
     }
 }
 
+/// Writes at most 32 bytes at once: byte by byte it takes longer than what most hashes are printed for.
+fn write_digits(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let mut digits = [0; 64];
+    let digits = &mut digits[..2 * bytes.len()];
+    hex::encode_to_slice(bytes, digits).expect("the room is twice as long as the hash");
+    f.write_str(std::str::from_utf8(digits).expect("digits are ASCII"))
+}
+
 /// Reverses each group of eight bytes; twice gives the same bytes again.
 fn swap_words(mut bytes: [u8; 32]) -> [u8; 32] {
     bytes.chunks_exact_mut(8).for_each(<[u8]>::reverse);
@@ -134,7 +142,7 @@ fn swap_words(mut bytes: [u8; 32]) -> [u8; 32] {
 
 impl fmt::Display for XetHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        swap_words(self.0).iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        write_digits(&swap_words(self.0), f)
     }
 }
 

@@ -29,6 +29,8 @@ const FILES_MAX: usize = 1024;
 const PREFIXES: &[&str] = &["default", "default-merkledb"];
 /// Terms from which on the making of an answer gets a thread of its own: each may take a signature.
 const TERMS_INLINE_MAX: usize = 2000;
+/// What a term takes in an answer, with the address of its xorb.
+const TERM_JSON_BYTES: usize = 560;
 const BEHIND_THE_END: &str = "the range begins behind the end of the file";
 
 pub(super) async fn v1(
@@ -179,7 +181,11 @@ async fn answer<T: Serialize>(
     terms: usize,
     shape: impl FnOnce() -> T + Send + 'static,
 ) -> Result<Response, ApiError> {
-    let write = || serde_json::to_vec(&shape()).map_err(Error::internal);
+    let write = || {
+        let mut json = Vec::with_capacity(TERM_JSON_BYTES * terms);
+        serde_json::to_writer(&mut json, &shape()).map_err(Error::internal)?;
+        Ok::<_, Error>(json)
+    };
     let json = if terms > TERMS_INLINE_MAX {
         tokio::task::spawn_blocking(write).await.map_err(Error::internal)??
     } else {
