@@ -34,6 +34,8 @@ const BATCH_BYTES: usize = 4 * 1024 * 1024;
 const START_BYTES: usize = CHUNK_BYTES_MAX;
 /// Buffers that are kept for the output of batches.
 const ROOMS_MAX: usize = 2;
+/// Room for what packing a batch gives: with the chunks that waited, and the headers of all.
+const ROOM_BYTES: usize = BATCH_BYTES + 2 * 1024 * 1024;
 /// Contents per look for ones that wait.
 const ROUND: i64 = 500;
 
@@ -374,6 +376,10 @@ impl Storing {
 }
 
 impl Packer {
+    fn room(&mut self) -> Vec<u8> {
+        self.rooms.pop().unwrap_or_else(|| Vec::with_capacity(ROOM_BYTES))
+    }
+
     /// Packs the chunks of a batch; returns its buffer if nobody holds on to it.
     fn pack(mut self, batch: Cut) -> Result<(Self, Vec<u8>)> {
         let Cut { bytes, chunks, is_last } = batch;
@@ -393,7 +399,7 @@ impl Packer {
             chunk.data = Bytes::copy_from_slice(&chunk.data);
         }
         if !self.builder.is_empty() {
-            let room = self.rooms.pop().unwrap_or_default();
+            let room = self.room();
             self.output.push(Output::Bytes(self.builder.take_bytes(room)));
         }
         let spare = room_of(bytes).unwrap_or_default();
@@ -432,6 +438,8 @@ impl Packer {
         if let Some(xorb) = self.builder.finish() {
             self.deduper.cut(&xorb.table).map_err(Error::internal)?;
             self.output.push(Output::End(xorb));
+            let room = self.room();
+            self.builder.take_bytes(room);
         }
         Ok(())
     }

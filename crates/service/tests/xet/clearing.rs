@@ -20,6 +20,7 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 
 on_every_store!(
     a_raw_content_moves_into_xorbs,
+    a_content_of_any_length_has_the_hash_clients_compute,
     an_edited_content_shares_the_xorbs_of_the_first,
     a_content_that_clients_stored_already_is_not_stored_again,
     damaged_raw_bytes_stay_where_they_are,
@@ -82,6 +83,21 @@ async fn a_raw_content_moves_into_xorbs(w: World) {
     w.plant_raw(&repo, &contents[1]).await;
     w.hub.run_jobs_until_idle().await.unwrap();
     assert_eq!(w.hub.hub_usage().await.unwrap().raw.count, 0);
+}
+
+async fn a_content_of_any_length_has_the_hash_clients_compute(w: World) {
+    const MIB: usize = 1 << 20;
+    let repo = w.repo(&w.alice, "m", Private).await;
+    let all = TestRng::seeded(6).bytes(135 * MIB);
+    // What is worked on at once has 4 MiB, a full xorb 64.
+    for length in [4 * MIB - 1, 4 * MIB, 8 * MIB, 8 * MIB + 1, all.len()] {
+        let bytes = &all[all.len() - length..];
+        let home = chunked(&w, &repo, bytes).await;
+        let expected = pack(&[bytes], 500).recipes[0].hash;
+        assert!(matches!(home, Home::Xet { hash, .. } if hash == expected), "{length} bytes");
+        let size = length as u64;
+        assert!(w.read(&repo, sha256(bytes), 0..size).await.unwrap() == *bytes, "{length} bytes");
+    }
 }
 
 async fn an_edited_content_shares_the_xorbs_of_the_first(w: World) {

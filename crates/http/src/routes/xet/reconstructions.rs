@@ -181,7 +181,7 @@ async fn answer<T: Serialize>(
     terms: usize,
     shape: impl FnOnce() -> T + Send + 'static,
 ) -> Result<Response, ApiError> {
-    let write = || {
+    let write = move || {
         let mut json = Vec::with_capacity(TERM_JSON_BYTES * terms);
         serde_json::to_writer(&mut json, &shape()).map_err(Error::internal)?;
         Ok::<_, Error>(json)
