@@ -45,8 +45,23 @@ impl Server {
         Ok(())
     }
 
-    /// Waits until the index holds the catalogue; how long that was since the process started.
+    /// Waits until the index holds the catalogue and the words of its cards, which may be taken in only when somebody
+    /// looks for some; how long that was since the process started.
     pub(super) fn wait_for_index(&self, repos: u64) -> Result<Duration> {
+        self.wait_for_columns(repos)?;
+        // One answer may say that the words are being loaded.
+        while let Err(error) =
+            Client::connect(&self.address, "")?.get("/api/search/full-text?q=license&limit=1")
+        {
+            if self.started.elapsed() > INDEX_TIMEOUT {
+                return Err(error.context("the words of cards are not found"));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(self.started.elapsed())
+    }
+
+    fn wait_for_columns(&self, repos: u64) -> Result<()> {
         loop {
             let after = self.started.elapsed();
             let metrics = Client::connect(&self.admin, "")?.get("/metrics")?;
@@ -56,7 +71,7 @@ impl Server {
                 if found < repos as f64 {
                     bail!("the index holds {found} of {repos} repositories");
                 }
-                return Ok(after);
+                return Ok(());
             }
             if after > INDEX_TIMEOUT {
                 bail!("no index after {INDEX_TIMEOUT:?}");
