@@ -12,6 +12,7 @@ mod evals;
 mod facets;
 mod history;
 mod index;
+mod keys;
 mod lineage;
 mod names;
 mod orders;

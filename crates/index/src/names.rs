@@ -119,7 +119,12 @@ impl Pattern {
     }
 
     pub(crate) fn is_in(&self, id: &[u8]) -> bool {
-        with_folded(id, |folded| self.finder.find(folded).is_some())
+        // Most ids have it as it is asked for, and need no copy in lower case.
+        if self.finder.find(id).is_some() {
+            return true;
+        }
+        id.iter().any(u8::is_ascii_uppercase)
+            && with_folded(id, |folded| self.finder.find(folded).is_some())
     }
 }
 

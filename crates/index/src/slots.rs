@@ -6,6 +6,7 @@ use steelyard_core::{LicenseTraits, RepoKind, Timestamp};
 use crate::arena::Arena;
 use crate::bitset::BitSet;
 use crate::document::{Counters, Document};
+use crate::keys::Keys;
 use crate::postings::Postings;
 use crate::query::Number;
 use crate::rank::{RankFacts, rank};
@@ -42,7 +43,7 @@ pub(crate) struct Slots {
     pub(crate) successors: BitSet,
     private_by_owner: HashMap<i64, Vec<u32>>,
     free: Vec<u32>,
-    by_repo: HashTable<u32>,
+    by_repo: Keys,
     by_id: HashTable<u32>,
     hasher: DefaultHashBuilder,
 }
@@ -68,8 +69,7 @@ impl Slots {
     }
 
     pub(crate) fn find(&self, repo_id: i64) -> Option<u32> {
-        let hash = hash_repo(&self.hasher, repo_id);
-        self.by_repo.find(hash, |slot| self.repo_ids[*slot as usize] == repo_id).copied()
+        self.by_repo.get(repo_id)
     }
 
     /// The repository of that kind and id, in any case.
@@ -136,10 +136,7 @@ impl Slots {
         self.repo_ids[index] = repo_id;
         (self.downloads[index], self.likes[index], self.trends[index]) = (0, 0, 0.0);
         self.live.insert(slot);
-        let (repo_ids, hasher) = (&self.repo_ids, &self.hasher);
-        self.by_repo.insert_unique(hash_repo(hasher, repo_id), slot, |slot| {
-            hash_repo(hasher, repo_ids[*slot as usize])
-        });
+        self.by_repo.set(repo_id, Some(slot));
         slot
     }
 
@@ -162,10 +159,7 @@ impl Slots {
 
     /// Frees a slot; its id must have been taken away.
     pub(crate) fn free(&mut self, slot: u32) {
-        let hash = hash_repo(&self.hasher, self.repo_ids[slot as usize]);
-        if let Ok(entry) = self.by_repo.find_entry(hash, |other| *other == slot) {
-            entry.remove();
-        }
+        self.by_repo.set(self.repo_ids[slot as usize], None);
         self.set_private(slot, self.owner(slot), false);
         self.live.remove(slot);
         self.gated.remove(slot);
@@ -280,13 +274,8 @@ impl Slots {
         // Seven columns of eight bytes, three of four, one of two, two of one.
         let columns = self.repo_ids.capacity() * (7 * 8 + 3 * 4 + 2 + 2);
         let sets = self.live.bytes() * 4 + self.private.bytes() + self.private.len() as usize * 8;
-        let tables = (self.by_repo.capacity() + self.by_id.capacity()) * 5 * 8 / 7
-            + self.free.capacity() * 4;
+        let tables =
+            self.by_repo.bytes() + self.by_id.capacity() * 5 * 8 / 7 + self.free.capacity() * 4;
         columns + sets + tables + self.ids.bytes()
     }
-}
-
-fn hash_repo(hasher: &DefaultHashBuilder, repo_id: i64) -> u64 {
-    use std::hash::BuildHasher;
-    hasher.hash_one(repo_id)
 }

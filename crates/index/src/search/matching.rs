@@ -6,6 +6,9 @@ use crate::request::SearchRequest;
 
 /// Up to so many repositories are given as a list.
 const FEW_MAX: u32 = 2000;
+/// Up to so many are looked at one by one to see whether they are few: it takes a millisecond or two, and saves the
+/// full-text side from looking at everything that has the words.
+const CHECKED_MAX: u32 = 150_000;
 
 /// The repositories that meet a request.
 pub enum Matching<'a> {
@@ -35,9 +38,12 @@ impl Index {
         let query = Query { words: Vec::new(), terms: request.query.terms.clone() };
         let request = SearchRequest { query, text: None, cursor: None, ..request.clone() };
         let state = self.state.read();
-        let (mut set, checks) = state.plan(&request).resolve(&state.slots);
-        if set.len() <= FEW_MAX {
+        let (mut set, mut checks) = state.plan(&request).resolve(&state.slots);
+        if set.len() <= CHECKED_MAX && !checks.is_empty() {
             set.retain(|slot| checks.iter().all(|check| check.holds(&state.slots, slot)));
+            checks.clear();
+        }
+        if set.len() <= FEW_MAX {
             let ids = set.iter().map(|slot| state.slots.repo_ids[slot as usize]).collect();
             return look(Matching::Few(ids));
         }
