@@ -13,6 +13,7 @@ mod feed;
 mod judge;
 mod leaderboard;
 mod lineage;
+mod numbers;
 mod search;
 mod text;
 mod vocabulary;
