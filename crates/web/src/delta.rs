@@ -40,7 +40,7 @@ pub(crate) fn compare(old: &str, new: &str) -> Delta {
     let diff = TextDiff::configure().timeout(TIME_MAX).diff_lines(old, new);
     let mut delta = Delta::default();
     for (number, group) in diff.grouped_ops(CONTEXT).iter().enumerate() {
-        if number > 0 {
+        if number > 0 && delta.lines.len() < LINES_MAX {
             let gap = DeltaLine { old: None, new: None, class: "gap", html: String::new() };
             delta.lines.push(gap);
         }

@@ -3,8 +3,7 @@
 use askama::Template;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use steelyard_http::ApiError;
-use steelyard_service::Error;
+use steelyard_service::{Error, Result};
 
 /// No script and no style but the hub's own files, no frame around or inside. Cards may show pictures, sounds and films from
 /// elsewhere, over TLS.
@@ -25,7 +24,7 @@ fn common() -> HeaderMap {
 }
 
 /// A page.
-pub(crate) fn page(template: &impl Template) -> Result<Response, ApiError> {
+pub(crate) fn page(template: &impl Template) -> Result<Response> {
     let body = template.render().map_err(Error::internal)?;
     Ok(html(StatusCode::OK, body))
 }

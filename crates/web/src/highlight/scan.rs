@@ -112,11 +112,9 @@ impl<'a> Scanner<'a> {
     fn word(&mut self, rest: &str) -> Piece<'a> {
         let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
         let dashes = self.language.has_keys;
-        let len = rest
-            .bytes()
-            .take_while(|byte| is_part(*byte) && (dashes || *byte != b'-'))
-            .count()
-            .max(1);
+        // The first byte begins a word, so it belongs to it: it may be the `@` of a decorator.
+        let more = rest.bytes().skip(1);
+        let len = 1 + more.take_while(|byte| is_part(*byte) && (dashes || *byte != b'-')).count();
         let word = &rest[..len];
         let is_key = dashes
             && self.is_line_start

@@ -35,7 +35,7 @@ pub(super) fn too_deep(html: &str) -> Option<&'static str> {
         match bytes.get(at + 1) {
             Some(b'/') => depth = depth.saturating_sub(1),
             Some(next) if next.is_ascii_alphabetic() => {
-                depth += usize::from(!is_void(&html[at + 1..]))
+                depth += usize::from(!is_void(&html[at + 1..]));
             }
             _ => {}
         }

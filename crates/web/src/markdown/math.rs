@@ -102,6 +102,12 @@ fn checked(mathml: &str) -> Option<String> {
     while let Some(start) = rest.find('<') {
         let (text, tag) = rest.split_at(start);
         push_text(&mut out, text);
+        // The converter writes the relation as it is: `<mo><</mo>`.
+        if !tag[1..].starts_with(|c: char| c == '/' || c.is_ascii_alphabetic()) {
+            out.push_str("&lt;");
+            rest = &tag[1..];
+            continue;
+        }
         let end = tag.find('>')?;
         push_tag(&mut out, &tag[1..end])?;
         rest = &tag[end + 1..];

@@ -102,7 +102,7 @@ pub(super) async fn page(visit: Visit, target: Target) -> Result<Response, ApiEr
         view,
         head,
     };
-    respond::page(&page)
+    Ok(respond::page(&page)?)
 }
 
 async fn view(

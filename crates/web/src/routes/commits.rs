@@ -62,7 +62,7 @@ pub(super) async fn history(visit: Visit, target: Target) -> Result<Response, Ap
         path,
         head,
     };
-    respond::page(&page)
+    Ok(respond::page(&page)?)
 }
 
 /// A file that a commit changed.
@@ -118,7 +118,7 @@ pub(super) async fn commit(visit: Visit, target: Target) -> Result<Response, Api
         oid,
         head,
     };
-    respond::page(&page)
+    Ok(respond::page(&page)?)
 }
 
 type Compared = (steelyard_service::revisions::CommitInfo, Changes, Vec<FileDelta>);

@@ -87,7 +87,7 @@ pub(super) async fn page(visit: Visit) -> Result<Response, ApiError> {
     if visit.as_markdown || visit.uri.path().ends_with(".md") {
         return Ok(respond::markdown(page.as_markdown()));
     }
-    respond::page(&page)
+    Ok(respond::page(&page)?)
 }
 
 fn pairs<'a>(ids: &'a [String], without: Option<&str>) -> Vec<(&'static str, &'a str)> {

@@ -38,84 +38,88 @@ pub(super) async fn setup(visit: Visit) -> Result<Response, ApiError> {
         }
         return Ok(respond::markdown(text));
     }
-    respond::page(&page)
+    Ok(respond::page(&page)?)
 }
 
 fn clients(origin: &str) -> Vec<Client> {
-    let host = origin.split_once("://").map_or(origin, |(_, host)| host);
-    let client = |id, title, about, language, code: &str| Client {
+    let client = |&(id, title, about, language, code): &ClientText| Client {
         id,
         title,
         about,
         language,
-        code: code.replace("ORIGIN", origin).replace("HOST", host),
+        code: code.replace("ORIGIN", origin),
     };
-    vec![
-        client(
-            "hf",
-            "hf, the command line",
-            "Set the endpoint once; every other client below reads the same variable.",
-            "bash",
-            "export HF_ENDPOINT=ORIGIN\nhf auth login --token hf_…\nhf download NAMESPACE/NAME\nhf upload NAMESPACE/NAME ./folder",
-        ),
-        client(
-            "python",
-            "Python: huggingface_hub",
-            "The variable must be set before the import, or the endpoint given.",
-            "python",
-            "from huggingface_hub import HfApi, snapshot_download\n\napi = HfApi(endpoint=\"ORIGIN\", token=\"hf_…\")\nsnapshot_download(\"NAMESPACE/NAME\", endpoint=\"ORIGIN\")",
-        ),
-        client(
-            "transformers",
-            "transformers, datasets, diffusers, sentence-transformers",
-            "They load through huggingface_hub: with HF_ENDPOINT set, names are looked up here.",
-            "bash",
-            "HF_ENDPOINT=ORIGIN python -c 'from transformers import pipeline; print(pipeline(model=\"NAMESPACE/NAME\")(\"text\"))'",
-        ),
-        client(
-            "git",
-            "git and git-lfs",
-            "An access token is the password; any user name will do.",
-            "bash",
-            "git lfs install\ngit clone ORIGIN/NAMESPACE/NAME\ngit clone ORIGIN/datasets/NAMESPACE/NAME",
-        ),
-        client(
-            "curl",
-            "curl",
-            "One file, whole or in part. Private repositories need the header.",
-            "bash",
-            "curl -LO ORIGIN/NAMESPACE/NAME/resolve/main/config.json\ncurl -L -H \"Authorization: Bearer hf_…\" -r 0-1023 ORIGIN/NAMESPACE/NAME/resolve/main/model.safetensors",
-        ),
-        client(
-            "vllm",
-            "vLLM",
-            "",
-            "bash",
-            "HF_ENDPOINT=ORIGIN HF_TOKEN=hf_… vllm serve NAMESPACE/NAME --revision COMMIT",
-        ),
-        client(
-            "llama",
-            "llama.cpp",
-            "The part after the colon picks the quantization.",
-            "bash",
-            "HF_ENDPOINT=ORIGIN/ llama-cli -hf NAMESPACE/NAME:Q4_K_M",
-        ),
-        client(
-            "docker",
-            "Docker",
-            "Weights stay in a volume, not in the image.",
-            "bash",
-            "docker run -e HF_ENDPOINT=ORIGIN -e HF_TOKEN=hf_… -v hub-cache:/root/.cache/huggingface IMAGE",
-        ),
-        client(
-            "kubernetes",
-            "Kubernetes",
-            "The token belongs into a Secret.",
-            "yaml",
-            "env:\n  - name: HF_ENDPOINT\n    value: ORIGIN\n  - name: HF_TOKEN\n    valueFrom:\n      secretKeyRef:\n        name: hub-token\n        key: token",
-        ),
-    ]
+    CLIENTS.iter().map(client).collect()
 }
+
+type ClientText = (&'static str, &'static str, &'static str, &'static str, &'static str);
+
+/// Id, title, what to know, language, and code in which `ORIGIN` stands for this hub.
+const CLIENTS: &[ClientText] = &[
+    (
+        "hf",
+        "hf, the command line",
+        "Set the endpoint once; every other client below reads the same variable.",
+        "bash",
+        "export HF_ENDPOINT=ORIGIN\nhf auth login --token hf_…\nhf download NAMESPACE/NAME\nhf upload NAMESPACE/NAME ./folder",
+    ),
+    (
+        "python",
+        "Python: huggingface_hub",
+        "The variable must be set before the import, or the endpoint given.",
+        "python",
+        "from huggingface_hub import HfApi, snapshot_download\n\napi = HfApi(endpoint=\"ORIGIN\", token=\"hf_…\")\nsnapshot_download(\"NAMESPACE/NAME\", endpoint=\"ORIGIN\")",
+    ),
+    (
+        "transformers",
+        "transformers, datasets, diffusers, sentence-transformers",
+        "They load through huggingface_hub: with HF_ENDPOINT set, names are looked up here.",
+        "bash",
+        "HF_ENDPOINT=ORIGIN python -c 'from transformers import pipeline; print(pipeline(model=\"NAMESPACE/NAME\")(\"text\"))'",
+    ),
+    (
+        "git",
+        "git and git-lfs",
+        "An access token is the password; any user name will do.",
+        "bash",
+        "git lfs install\ngit clone ORIGIN/NAMESPACE/NAME\ngit clone ORIGIN/datasets/NAMESPACE/NAME",
+    ),
+    (
+        "curl",
+        "curl",
+        "One file, whole or in part. Private repositories need the header.",
+        "bash",
+        "curl -LO ORIGIN/NAMESPACE/NAME/resolve/main/config.json\ncurl -L -H \"Authorization: Bearer hf_…\" -r 0-1023 ORIGIN/NAMESPACE/NAME/resolve/main/model.safetensors",
+    ),
+    (
+        "vllm",
+        "vLLM",
+        "",
+        "bash",
+        "HF_ENDPOINT=ORIGIN HF_TOKEN=hf_… vllm serve NAMESPACE/NAME --revision COMMIT",
+    ),
+    (
+        "llama",
+        "llama.cpp",
+        "The part after the colon picks the quantization.",
+        "bash",
+        "HF_ENDPOINT=ORIGIN/ llama-cli -hf NAMESPACE/NAME:Q4_K_M",
+    ),
+    (
+        "docker",
+        "Docker",
+        "Weights stay in a volume, not in the image.",
+        "bash",
+        "docker run -e HF_ENDPOINT=ORIGIN -e HF_TOKEN=hf_… -v hub-cache:/root/.cache/huggingface IMAGE",
+    ),
+    (
+        "kubernetes",
+        "Kubernetes",
+        "The token belongs into a Secret.",
+        "yaml",
+        "env:\n  - name: HF_ENDPOINT\n    value: ORIGIN\n  - name: HF_TOKEN\n    valueFrom:\n      secretKeyRef:\n        name: hub-token\n        key: token",
+    ),
+];
 
 static DOCUMENT: LazyLock<String> =
     LazyLock::new(|| steelyard_http::openapi::document().to_string());

@@ -79,7 +79,7 @@ pub(super) async fn page(kind: RepoKind, visit: Visit) -> Result<Response, ApiEr
     if visit.as_markdown || visit.uri.path().ends_with(".md") {
         return Ok(respond::markdown(page.as_markdown()));
     }
-    respond::page(&page)
+    Ok(respond::page(&page)?)
 }
 
 impl ListPage {

@@ -73,7 +73,7 @@ pub(super) async fn page(visit: Visit, Path(name): Path<String>) -> Result<Respo
     if as_markdown {
         return Ok(respond::markdown(page.as_markdown()));
     }
-    respond::page(&page)
+    Ok(respond::page(&page)?)
 }
 
 impl ProfilePage {

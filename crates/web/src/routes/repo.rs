@@ -142,7 +142,7 @@ pub(super) async fn page(visit: Visit, target: Target) -> Result<Response, ApiEr
         return text(&visit, &row, snapshot.as_ref()).await;
     }
     let page = build(&visit, row, snapshot).await?;
-    respond::page(&page)
+    Ok(respond::page(&page)?)
 }
 
 /// What a repository's page knows before it is laid out.

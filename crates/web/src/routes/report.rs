@@ -80,5 +80,5 @@ pub(super) async fn page(visit: Visit, target: Target) -> Result<Response, ApiEr
         signals: signals.into_iter().map(signal).collect(),
         fixes: fixes.into_iter().map(|fix| (fix.title, fix.why, fix.patch)).collect(),
     };
-    respond::page(&page)
+    Ok(respond::page(&page)?)
 }

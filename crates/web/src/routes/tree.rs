@@ -130,7 +130,7 @@ pub(super) async fn page(visit: Visit, target: Target) -> Result<Response, ApiEr
         readme,
         head,
     };
-    respond::page(&page)
+    Ok(respond::page(&page)?)
 }
 
 fn entry_row(visit: &Visit, head: &Head, entry: &Entry) -> EntryRow {
