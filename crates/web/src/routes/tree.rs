@@ -157,7 +157,8 @@ async fn folder_readme(
     head: &Head,
     folder: &str,
 ) -> Result<Option<std::sync::Arc<Rendered>>> {
-    if folder.is_empty() {
+    // Of a gated repository the card is for everybody; any other text is content.
+    if folder.is_empty() || !snapshot.repo.gated.is_empty() {
         return Ok(None);
     }
     let Some(entry) = snapshot.find_entry(&format!("{folder}/README.md"))? else { return Ok(None) };

@@ -107,10 +107,15 @@ async fn nothing_of_a_private_repository_is_on_pages_for_everybody() {
 #[tokio::test]
 async fn a_gate_keeps_contents_and_shows_the_card() {
     let world = world(false).await;
+    world.commit("model", "secret", "more", &[("sub/README.md", "Inner words")]).await;
+    world.browse("/alice/secret/tree/main/sub").await.has(&["Inner words"]);
     let body = r#"{"gated": "manual"}"#;
     let path = "/api/models/alice/secret/settings";
     let set = world.test.call("PUT", path, Some(&world.alice), &[], body).await.unwrap();
     assert_eq!(set.status, StatusCode::OK);
+    let folder = world.browse("/alice/secret/tree/main/sub").await;
+    folder.has(&["README.md"]).lacks(&["Inner words"]);
+    world.browse("/alice/secret").await.has(&["Hidden words", "people on a list only"]);
     for (route, action) in
         repo_routes().into_iter().filter(|(route, _)| route.path.starts_with("/{ns}"))
     {
