@@ -33,6 +33,17 @@ impl ApiError {
     }
 }
 
+/// What an answer refuses and why, beside its headers and its JSON body: whoever shows errors in another form reads this.
+#[derive(Debug, Clone)]
+pub struct Refusal {
+    /// The words for people; of faults of the hub they say nothing but that.
+    pub message: String,
+    /// Of a query that cannot be read: where, and what to write instead.
+    pub hint: Option<String>,
+    /// The repository does not exist, or not for this caller. 401 where logging in may help.
+    pub is_hidden_repo: bool,
+}
+
 /// What every representation of an error is made from.
 #[derive(Debug)]
 pub(crate) struct ErrorRecord {
@@ -133,7 +144,16 @@ impl IntoResponse for ApiError {
             }
             _ => {}
         }
+        let refusal = Refusal {
+            message: record.message,
+            hint: match &error {
+                Error::Query(query) => query.hint.clone(),
+                _ => None,
+            },
+            is_hidden_repo: matches!(error, Error::NotFound(Missing::Repo { .. })),
+        };
         let mut response = (record.status, headers, axum::Json(body)).into_response();
+        response.extensions_mut().insert(refusal);
         if let Some(moved) = moved {
             response.extensions_mut().insert(moved);
         }

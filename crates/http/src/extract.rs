@@ -138,6 +138,11 @@ impl Target {
         Ok((decode(revision)?, decode(path.trim_start_matches('/'))?))
     }
 
+    /// The word that follows the name: `tree`, `resolve`, ...
+    pub fn verb(&self) -> &str {
+        self.rest.split_once('/').map_or(&*self.rest, |(verb, _)| verb)
+    }
+
     /// Everything that follows a verb, decoded: a branch or tag name.
     pub fn tail(&self) -> Result<String, Error> {
         let (_verb, rest) = self.rest.split_once('/').unwrap_or((&self.rest, ""));

@@ -28,6 +28,6 @@ pub(crate) fn next_page(
 }
 
 /// The `cursor` parameter.
-pub(crate) fn cursor(params: &Params) -> Result<Option<Cursor>, steelyard_core::Invalid> {
+pub fn cursor(params: &Params) -> Result<Option<Cursor>, steelyard_core::Invalid> {
     params.get("cursor").map(Cursor::parse).transpose()
 }

@@ -114,10 +114,15 @@ impl Route {
     }
 }
 
-/// The whole hub as one service.
+/// The programs' side of the hub as one service.
 pub fn build_router(hub: Hub) -> Router {
+    build_router_with(hub, Vec::new())
+}
+
+/// As [`build_router`], with routes of a floor above: pages.
+pub fn build_router_with(hub: Hub, pages: Vec<Route>) -> Router {
     let mut router = Router::new();
-    for route in routes::table() {
+    for route in routes::table().into_iter().chain(pages) {
         router = router.route(&route.path, route.handler);
     }
     router

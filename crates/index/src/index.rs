@@ -4,6 +4,7 @@ use parking_lot::RwLock;
 use steelyard_core::{RepoKind, Timestamp};
 
 use crate::document::{Counters, Document};
+use crate::query::Number;
 use crate::request::{IndexError, SearchPage, SearchRequest};
 use crate::state::State;
 
@@ -105,6 +106,13 @@ impl Index {
         let state = self.state.read();
         let slot = state.slots.find_id(kind, id)?;
         Some(state.slots.repo_ids[slot as usize])
+    }
+
+    /// One number of each of these repositories, where it is known. Says nothing of who may see them.
+    pub fn numbers(&self, number: Number, repo_ids: &[i64]) -> Vec<Option<f64>> {
+        let state = self.state.read();
+        let of = |id: &i64| state.slots.number(number, state.slots.find(*id)?);
+        repo_ids.iter().map(of).collect()
     }
 }
 

@@ -102,7 +102,7 @@ async fn list(
 }
 
 /// What a listing is asked for. A parameter that nobody knows is refused: a filter that does not filter would be a lie.
-pub(super) fn request_of(kind: RepoKind, params: &Params) -> Result<SearchRequest, Error> {
+pub fn request_of(kind: RepoKind, params: &Params) -> Result<SearchRequest, Error> {
     let mut request = SearchRequest {
         kinds: vec![kind],
         limit: limit_of(params)?.unwrap_or(SearchRequest::LIMIT_MAX),

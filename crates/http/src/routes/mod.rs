@@ -16,6 +16,7 @@ mod tree;
 mod xet;
 
 pub use commit::parse_commit;
+pub use listing::request_of as listing_request;
 pub(crate) use xet::ROOT as XET_ROOT;
 
 use crate::Route;

@@ -4,8 +4,9 @@ use crate::index::Index;
 use crate::query::Query;
 use crate::request::SearchRequest;
 
-/// Up to so many repositories are given as a list.
-const FEW_MAX: u32 = 2000;
+/// Up to so many repositories are given as a list: finding one in the full text by its key takes as long as looking at a
+/// thousand that have the words.
+const FEW_MAX: u32 = 100;
 /// Up to so many are looked at one by one to see whether they are few: it takes a millisecond or two, and saves the
 /// full-text side from looking at everything that has the words.
 const CHECKED_MAX: u32 = 150_000;

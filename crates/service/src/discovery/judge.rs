@@ -1,11 +1,12 @@
 //! Judging one repository: the report on its card, code to begin with, its results, and who uses it.
 
-use steelyard_card::eval::{self, HubEntry};
+use steelyard_card::eval::{self, EvalResult, HubEntry};
 use steelyard_card::report::{self, CardReport, EvalCounts, Known, KnownId, ReportInput};
 use steelyard_card::snippets::{self, Snippet, SnippetInput};
 use steelyard_card::{Facts, license};
 use steelyard_core::{RepoId, RepoKind, Revision, Timestamp};
 use steelyard_db::evals;
+use steelyard_db::repo::RepoRow;
 use steelyard_index::{Linked, SearchRequest, Sort};
 
 use crate::revisions::{Entry, Snapshot, result_files, result_of};
@@ -93,6 +94,13 @@ impl Hub {
             files.iter().map(|(path, bytes)| (path.as_str(), &**bytes)).collect();
         // Nobody measures for this hub yet, so no proof is accepted.
         Ok(eval::hub_entries(&files, |_| false))
+    }
+
+    /// The results that a repository's default branch reports, in its card and in files of results.
+    pub async fn results_of(&self, row: &RepoRow) -> Result<Vec<EvalResult>> {
+        let mut conn = self.db().read().await?;
+        let rows = evals::list_of_repo(&mut conn, row.id).await?;
+        Ok(rows.iter().filter(|row| row.pull_request.is_none()).map(result_of).collect())
     }
 
     /// The Spaces that say they use a model, as far as the actor may see, the most popular first.

@@ -15,6 +15,7 @@ mod judge;
 mod leaderboard;
 mod lineage;
 mod load;
+mod numbers;
 mod search;
 mod text;
 mod vocabulary;

@@ -34,7 +34,8 @@ impl Hub {
         Ok(found)
     }
 
-    async fn read_gguf(&self, snapshot: &Snapshot, path: &str) -> Result<Option<Value>> {
+    /// The header of one GGUF file; `None` when it has none that can be read.
+    pub async fn read_gguf(&self, snapshot: &Snapshot, path: &str) -> Result<Option<Value>> {
         let mut wanted = FIRST_READ_BYTES;
         loop {
             let head = self.read_head(snapshot, path, wanted).await?;

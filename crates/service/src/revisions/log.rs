@@ -1,11 +1,11 @@
 //! The history of a commit.
 
-use steelyard_core::limits::COMMITS_PAGE;
+use steelyard_core::limits::{COMMITS_PAGE, LAST_COMMIT_WALK_MAX};
 use steelyard_core::page::{Cursor, Page};
-use steelyard_core::{Oid, Timestamp};
+use steelyard_core::{Oid, RepoPath, Timestamp};
 use steelyard_git::{Commit, walk};
 
-use super::snapshot::{Snapshot, read_commit};
+use super::snapshot::{Snapshot, read_commit, read_tree_of};
 use crate::history::broken;
 use crate::{Error, Result};
 
@@ -60,6 +60,30 @@ impl Snapshot {
         let items = found.iter().map(|(oid, commit)| CommitInfo::new(*oid, commit)).collect();
         let next = more.then(|| Cursor::after((skip + limit).to_string()));
         Ok(Page { items, next })
+    }
+
+    /// The newest commits that changed a path, at most `limit`, newest first; looked for in a bounded part of the history.
+    pub fn list_commits_of(&self, path: &str, limit: usize) -> Result<Vec<CommitInfo>> {
+        let path = RepoPath::parse(path)?;
+        let at = |tree: &Oid| -> Result<Option<Oid>> {
+            let found = steelyard_git::read::lookup_path(&*self.history, tree, path.as_str());
+            Ok(found.map_err(broken)?.map(|entry| entry.oid))
+        };
+        let mut found = Vec::new();
+        let commits = walk::log(&*self.history, &self.commit, None, 0, LAST_COMMIT_WALK_MAX);
+        for (oid, commit) in commits.map_err(broken)? {
+            let before = match commit.parents.first() {
+                Some(parent) => at(&read_tree_of(&self.history, *parent)?)?,
+                None => None,
+            };
+            if at(&commit.tree)? != before {
+                found.push(CommitInfo::new(oid, &commit));
+            }
+            if found.len() == limit {
+                break;
+            }
+        }
+        Ok(found)
     }
 
     /// The commit of this snapshot.

@@ -1,5 +1,6 @@
 //! Reading: from a revision to a commit, from a path to an entry, from an entry to bytes.
 
+mod changes;
 mod entry;
 mod facts;
 mod gguf;
@@ -10,6 +11,7 @@ mod safetensors;
 mod snapshot;
 mod tree;
 
+pub use changes::{Change, Changes};
 pub use entry::{Content, Entry, EntryKind, LfsInfo};
 pub use log::CommitInfo;
 pub use safetensors::SafetensorsMetadata;

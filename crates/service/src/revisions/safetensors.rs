@@ -52,7 +52,8 @@ impl Hub {
         Ok(SafetensorsMetadata { index: Some(index), headers })
     }
 
-    pub(super) async fn safetensors_header(
+    /// Reads the header of one `.safetensors` file.
+    pub async fn safetensors_header(
         &self,
         snapshot: &Snapshot,
         path: &str,
@@ -80,7 +81,7 @@ impl Hub {
     }
 
     /// The first `limit` bytes of a file, wherever it lies.
-    pub(super) async fn read_head(
+    pub async fn read_head(
         &self,
         snapshot: &Snapshot,
         path: &str,

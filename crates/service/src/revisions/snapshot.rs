@@ -22,6 +22,8 @@ pub struct Snapshot {
     pub tree: Oid,
     /// True when it was reached through the default branch.
     pub is_head: bool,
+    /// The default branch's name.
+    pub default_branch: String,
     pub(crate) history: Arc<History>,
 }
 
@@ -95,7 +97,9 @@ impl Hub {
             Target::Abbreviated(prefix) => complete(&history, &prefix)?,
         };
         let tree = read_commit(&history, commit)?.tree;
-        Ok(Snapshot { repo, commit, tree, is_head, history })
+        let default_branch =
+            state.head_ref.strip_prefix("refs/heads/").unwrap_or("HEAD").to_owned();
+        Ok(Snapshot { repo, commit, tree, is_head, default_branch, history })
     }
 
     async fn find_commit(

@@ -60,7 +60,7 @@ async fn serve(loaded: &Loaded) -> Result<()> {
             "no git program of version 2.30 or later was found: clone, fetch and push are off"
         );
     }
-    let router = steelyard_http::build_router(hub.clone());
+    let router = steelyard_web::build_router(hub.clone());
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let listener = listener.tap_io(|stream| {
         // Answers go out as soon as they are written; a failure to say so only costs time.

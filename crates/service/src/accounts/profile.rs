@@ -1,0 +1,29 @@
+//! What anybody may know of an account.
+
+use steelyard_core::Namespace;
+use steelyard_db::account::{self, AccountKind};
+
+use crate::{Error, Hub, Missing, Result};
+
+/// A user or an organisation, as its page shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Profile {
+    /// The name, spelled as its owner does.
+    pub name: String,
+    /// The display name; empty where there is none.
+    pub full_name: String,
+    /// Whether it is an organisation.
+    pub is_org: bool,
+}
+
+impl Hub {
+    /// The account of that name, in any case.
+    pub async fn profile(&self, name: &str) -> Result<Profile> {
+        let missing = || Error::NotFound(Missing::Other("user or organisation"));
+        let name = Namespace::parse(name).map_err(|_| missing())?;
+        let mut conn = self.db().read().await?;
+        let row = account::find_account(&mut conn, &name).await?.ok_or_else(missing)?;
+        let is_org = row.kind == AccountKind::Org;
+        Ok(Profile { name: row.name, full_name: row.full_name, is_org })
+    }
+}

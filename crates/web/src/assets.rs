@@ -1,0 +1,82 @@
+//! Styles, scripts and the mark: part of the binary, each under an address that names its content.
+
+use std::sync::LazyLock;
+
+use axum::extract::Path;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use sha2::{Digest as _, Sha256};
+
+struct Asset {
+    /// `style-0123456789abcdef.css`.
+    file: String,
+    etag: HeaderValue,
+    media_type: &'static str,
+    bytes: &'static [u8],
+}
+
+impl Asset {
+    fn new(stem: &str, extension: &str, media_type: &'static str, bytes: &'static [u8]) -> Self {
+        let digest = Sha256::digest(bytes);
+        let hash: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let etag = HeaderValue::from_str(&format!("\"{hash}\"")).expect("hexadecimal is ASCII");
+        Self { file: format!("{stem}-{hash}.{extension}"), etag, media_type, bytes }
+    }
+
+    fn address(&self) -> String {
+        format!("/static/{}", self.file)
+    }
+}
+
+static STYLE: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new("style", "css", "text/css; charset=utf-8", include_bytes!("../assets/style.css"))
+});
+static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
+    let media_type = "text/javascript; charset=utf-8";
+    Asset::new("app", "js", media_type, include_bytes!("../assets/app.js"))
+});
+static MARK: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new("mark", "svg", "image/svg+xml", include_bytes!("../assets/mark.svg"))
+});
+
+/// Addresses of what every page loads.
+#[derive(Debug, Clone)]
+pub(crate) struct Addresses {
+    pub(crate) style: String,
+    pub(crate) script: String,
+    pub(crate) mark: String,
+}
+
+static ADDRESSES: LazyLock<Addresses> = LazyLock::new(|| Addresses {
+    style: STYLE.address(),
+    script: SCRIPT.address(),
+    mark: MARK.address(),
+});
+
+/// Addresses of what every page loads.
+pub(crate) fn addresses() -> &'static Addresses {
+    &ADDRESSES
+}
+
+/// One of them. The name changes with the content, so whoever has it may keep it.
+pub(crate) async fn get(Path(file): Path<String>, request: HeaderMap) -> Response {
+    let all = [&*STYLE, &*SCRIPT, &*MARK];
+    let Some(asset) = all.into_iter().find(|asset| asset.file == file) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let mut headers = HeaderMap::new();
+    headers.insert(header::ETAG, asset.etag.clone());
+    let forever = HeaderValue::from_static("public, max-age=31536000, immutable");
+    headers.insert(header::CACHE_CONTROL, forever);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(asset.media_type));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if request.get(header::IF_NONE_MATCH) == Some(&asset.etag) {
+        return (StatusCode::NOT_MODIFIED, headers).into_response();
+    }
+    (headers, asset.bytes).into_response()
+}
+
+/// Browsers ask for it by themselves.
+pub(crate) async fn favicon(request: HeaderMap) -> Response {
+    get(Path(MARK.file.clone()), request).await
+}

@@ -1,0 +1,63 @@
+//! Addresses within the hub. What users named is encoded here and nowhere else.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use steelyard_core::{RepoId, RepoKind};
+
+/// What may stand unescaped in a segment of a path.
+const SEGMENT: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'@').remove(b'+');
+
+/// One segment; a slash in it is encoded.
+pub(crate) fn segment(text: &str) -> String {
+    utf8_percent_encode(text, SEGMENT).to_string()
+}
+
+/// A path of several segments, with its slashes.
+pub(crate) fn path(text: &str) -> String {
+    text.split('/').map(segment).collect::<Vec<_>>().join("/")
+}
+
+/// The page of a repository.
+pub(crate) fn repo(kind: RepoKind, id: &RepoId) -> String {
+    format!("/{}{id}", kind.url_prefix())
+}
+
+/// The page of a repository that is only named, if that can be a name.
+pub(crate) fn named(kind: RepoKind, id: &str) -> Option<String> {
+    RepoId::parse(id).ok().map(|id| repo(kind, &id))
+}
+
+/// A page of a repository at a revision: `verb` is `tree`, `blob`, `raw`, `resolve`, `commits`.
+pub(crate) fn at(base: &str, verb: &str, revision: &str, file: &str) -> String {
+    let revision = segment(revision);
+    match file {
+        "" => format!("{base}/{verb}/{revision}"),
+        file => format!("{base}/{verb}/{revision}/{}", path(file)),
+    }
+}
+
+/// A query string of these pairs, with its question mark; empty values are left out.
+pub(crate) fn query(pairs: &[(&str, &str)]) -> String {
+    let mut text = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in pairs.iter().filter(|(_, value)| !value.is_empty()) {
+        text.append_pair(name, value);
+    }
+    let text = text.finish();
+    if text.is_empty() { text } else { format!("?{text}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_cannot_leave_their_segment() {
+        assert_eq!(
+            at("/a/b", "blob", "refs/pr/1", "d/x y?#\"<.txt"),
+            "/a/b/blob/refs%2Fpr%2F1/d/x%20y%3F%23%22%3C.txt"
+        );
+        assert_eq!(query(&[("q", "a&b=c"), ("sort", "")]), "?q=a%26b%3Dc");
+        assert_eq!(named(RepoKind::Model, "a/b/c"), None);
+        assert_eq!(named(RepoKind::Dataset, "a/b").unwrap(), "/datasets/a/b");
+    }
+}

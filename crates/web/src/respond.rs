@@ -1,0 +1,51 @@
+//! Pages on their way out: the headers that keep browsers from doing anything a page does not say.
+
+use askama::Template;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use steelyard_service::{Error, Result};
+
+/// No script and no style but the hub's own files, no frame around or inside. Cards may show pictures, sounds and films from
+/// elsewhere, over TLS.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https: data:; \
+                      media-src 'self' https:; connect-src 'self'; form-action 'self'; base-uri 'none'; \
+                      frame-ancestors 'none'";
+
+fn common() -> HeaderMap {
+    let pairs: [(HeaderName, &'static str); 5] = [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::REFERRER_POLICY, "same-origin"),
+        // What a page shows depends on who looks, and may change at any moment.
+        (header::CACHE_CONTROL, "private, no-cache"),
+        (header::VARY, "Authorization, Cookie, Accept"),
+    ];
+    pairs.into_iter().map(|(name, value)| (name, HeaderValue::from_static(value))).collect()
+}
+
+/// A page.
+pub(crate) fn page(template: &impl Template) -> Result<Response> {
+    let body = template.render().map_err(Error::internal)?;
+    Ok(html(StatusCode::OK, body))
+}
+
+/// HTML that a template made.
+pub(crate) fn html(status: StatusCode, body: String) -> Response {
+    let mut headers = common();
+    let html = HeaderValue::from_static("text/html; charset=utf-8");
+    headers.insert(header::CONTENT_TYPE, html);
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    (status, headers, body).into_response()
+}
+
+/// A page as Markdown, for programs that read.
+pub(crate) fn markdown(body: String) -> Response {
+    let mut headers = common();
+    let text = HeaderValue::from_static("text/markdown; charset=utf-8");
+    headers.insert(header::CONTENT_TYPE, text);
+    headers.insert(
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'none'; sandbox"),
+    );
+    (headers, body).into_response()
+}

@@ -1,0 +1,210 @@
+//! A folder: its entries with their last commits and sizes, and the switch of branches and tags.
+
+use askama::Template;
+use axum::response::Response;
+use steelyard_http::{ApiError, Target, cursor};
+use steelyard_service::refs::RefList;
+use steelyard_service::revisions::{CommitInfo, Entry, EntryKind, Snapshot, TreeQuery};
+use steelyard_service::{Action, Result};
+
+use super::repo::{Head, revision_of};
+use crate::frame::{Frame, Visit};
+use crate::markdown::{self, Place, Rendered};
+use crate::state::blocking;
+use crate::{format, links, respond};
+
+/// Refs of one group that the switch offers.
+const REFS: usize = 100;
+
+/// A step of the path.
+#[derive(Debug, Clone)]
+pub(super) struct Crumb {
+    pub(super) name: String,
+    pub(super) href: String,
+}
+
+/// The switch of branches and tags.
+#[derive(Debug, Default)]
+pub(super) struct Refs {
+    /// Title of the group, then name and address of each ref.
+    pub(super) groups: Vec<(&'static str, Vec<(String, String)>)>,
+    pub(super) is_cut: bool,
+}
+
+struct EntryRow {
+    name: String,
+    href: String,
+    download: Option<String>,
+    is_folder: bool,
+    is_large: bool,
+    size: String,
+    commit: Option<CommitRow>,
+}
+
+/// A commit in a list.
+#[derive(Debug, Clone)]
+pub(super) struct CommitRow {
+    pub(super) title: String,
+    pub(super) message: String,
+    pub(super) author: String,
+    pub(super) short: String,
+    pub(super) href: String,
+    pub(super) tree: String,
+    pub(super) age: String,
+    pub(super) date: String,
+}
+
+impl CommitRow {
+    pub(super) fn new(visit: &Visit, base: &str, commit: &CommitInfo) -> Self {
+        let oid = commit.oid.to_string();
+        Self {
+            title: match commit.title.trim() {
+                "" => "no message".to_owned(),
+                title => title.chars().take(200).collect(),
+            },
+            message: commit.message.trim().chars().take(4000).collect(),
+            author: commit.author.clone(),
+            short: oid.chars().take(8).collect(),
+            href: format!("{base}/commit/{oid}"),
+            tree: format!("{base}/tree/{oid}"),
+            age: format::ago(commit.date, visit.hub.now()),
+            date: format::date(commit.date),
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "tree.html")]
+struct TreePage {
+    frame: Frame,
+    head: Head,
+    crumbs: Vec<Crumb>,
+    refs: Refs,
+    path: String,
+    last: Option<CommitRow>,
+    parent: Option<String>,
+    entries: Vec<EntryRow>,
+    next: Option<String>,
+    readme: Option<std::sync::Arc<Rendered>>,
+}
+
+pub(super) async fn page(visit: Visit, target: Target) -> Result<Response, ApiError> {
+    let (text, folder) = target.revision_and_path()?;
+    let (revision, text) = revision_of(&text)?;
+    let snapshot = visit
+        .hub
+        .snapshot(&visit.actor, target.kind, &target.id, &revision, Action::ReadRepo)
+        .await?;
+    let folder = folder.trim_matches('/').to_owned();
+    let query = TreeQuery {
+        folder: folder.clone(),
+        expand: true,
+        cursor: cursor(&visit.params)?,
+        ..TreeQuery::default()
+    };
+    let at = snapshot.clone();
+    let (mut listed, last) =
+        blocking(move || Ok((at.list_tree(&query)?, at.commit_info()?))).await?;
+    let head = Head::of(&visit, &snapshot.repo, &text, "files").await?;
+    // Folders first, each part by name, as people expect.
+    listed.items.sort_by_key(|entry| !matches!(entry.kind, EntryKind::Directory));
+    let readme = folder_readme(&visit, &snapshot, &head, &folder).await?;
+    let page = TreePage {
+        frame: visit.frame.clone().section(target.kind.plural()),
+        crumbs: crumbs(&head, &folder),
+        refs: refs(
+            &visit.hub.list_refs(&visit.actor, target.kind, &target.id).await?,
+            &head,
+            &folder,
+        ),
+        parent: folder
+            .rsplit_once('/')
+            .map(|(parent, _)| head.at("tree", parent))
+            .or_else(|| (!folder.is_empty()).then(|| head.at("tree", ""))),
+        entries: listed.items.iter().map(|entry| entry_row(&visit, &head, entry)).collect(),
+        next: listed.next.map(|next| {
+            format!("{}{}", head.at("tree", &folder), links::query(&[("cursor", &next.encode())]))
+        }),
+        last: folder.is_empty().then(|| CommitRow::new(&visit, &head.base, &last)),
+        path: folder,
+        readme,
+        head,
+    };
+    Ok(respond::page(&page)?)
+}
+
+fn entry_row(visit: &Visit, head: &Head, entry: &Entry) -> EntryRow {
+    let name = entry.path.rsplit('/').next().unwrap_or(&entry.path).to_owned();
+    let (is_folder, size, is_large) = match &entry.kind {
+        EntryKind::File { size, lfs } => (false, format::bytes(*size), lfs.is_some()),
+        EntryKind::Directory | EntryKind::Submodule => (true, String::new(), false),
+    };
+    EntryRow {
+        name,
+        href: head.at(if is_folder { "tree" } else { "blob" }, &entry.path),
+        download: (!is_folder).then(|| head.at("resolve", &entry.path)),
+        is_folder,
+        is_large,
+        size,
+        commit: entry.last_commit.as_ref().map(|commit| CommitRow::new(visit, &head.base, commit)),
+    }
+}
+
+/// The text of a folder; that of the root is on the repository's own page.
+async fn folder_readme(
+    visit: &Visit,
+    snapshot: &Snapshot,
+    head: &Head,
+    folder: &str,
+) -> Result<Option<std::sync::Arc<Rendered>>> {
+    // Of a gated repository the card is for everybody; any other text is content.
+    if folder.is_empty() || !snapshot.repo.gated.is_empty() {
+        return Ok(None);
+    }
+    let Some(entry) = snapshot.find_entry(&format!("{folder}/README.md"))? else { return Ok(None) };
+    let EntryKind::File { lfs: None, .. } = entry.kind else { return Ok(None) };
+    let place = Place {
+        base: head.base.clone(),
+        revision: head.revision.clone(),
+        folder: folder.to_owned(),
+    };
+    let key = format!("card {} {} {} {folder}", entry.oid, head.base, head.revision);
+    let text = String::from_utf8_lossy(&snapshot.blob(entry.oid)?).into_owned();
+    Ok(Some(visit.web.rendered(key, move || markdown::render(&text, &place)).await?))
+}
+
+/// The steps from the root to a path, each with its folder's address.
+pub(super) fn crumbs(head: &Head, path: &str) -> Vec<Crumb> {
+    let mut crumbs = vec![Crumb { name: head.name.clone(), href: head.at("tree", "") }];
+    let mut folder = String::new();
+    for name in path.split('/').filter(|name| !name.is_empty()) {
+        if !folder.is_empty() {
+            folder.push('/');
+        }
+        folder.push_str(name);
+        crumbs.push(Crumb { name: name.to_owned(), href: head.at("tree", &folder) });
+    }
+    crumbs
+}
+
+/// Branches, tags and the rest, each with the address of the same folder there.
+pub(super) fn refs(list: &RefList, head: &Head, path: &str) -> Refs {
+    let groups = [
+        ("Branches", &list.branches, false),
+        ("Tags", &list.tags, false),
+        ("Pull requests", &list.pull_requests, true),
+        ("Conversions", &list.converts, true),
+    ];
+    let mut refs = Refs::default();
+    for (title, group, is_full) in groups {
+        refs.is_cut |= group.len() > REFS;
+        let link = |(name, full, _): &(String, String, _)| {
+            let revision = if is_full { full } else { name };
+            (name.clone(), links::at(&head.base, "tree", revision, path))
+        };
+        if !group.is_empty() {
+            refs.groups.push((title, group.iter().take(REFS).map(link).collect()));
+        }
+    }
+    refs
+}

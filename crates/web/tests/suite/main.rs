@@ -1,0 +1,10 @@
+//! Pages as browsers get them, on every pair of stores this machine has.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up must fail loudly")]
+
+mod cards;
+mod files;
+mod hostile;
+mod lists;
+mod permissions;
+mod world;
