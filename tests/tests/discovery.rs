@@ -193,3 +193,60 @@ fn the_real_model_is_found_by_what_it_is() {
     let report = http.get("/api/models/alice/all-MiniLM-L6-v2/card-report");
     assert_eq!(report.status, 200, "{}", report.text());
 }
+
+/// `steelyard search` and `steelyard card check`, as a newcomer runs them against a running hub.
+fn the_command_line_finds_and_checks(stores: Stores) {
+    let Some(scene) = Scene::start(stores, 1) else { return };
+    let http = scene.http(0);
+    let card = "---\nlicense: apache-2.0\nlanguage: en\npipeline_tag: fill-mask\n---\n# Small\n\nA zebra.\n";
+    for (name, private) in [("small", false), ("hidden", true)] {
+        http.create_model(name, private);
+        let made =
+            http.commit(&format!("alice/{name}"), "main", None, &[("README.md", card)]).unwrap();
+        assert_eq!(made.status, 200, "{}", made.text());
+    }
+    let run = |args: &[&str], token: &str| {
+        let mut args = args.to_vec();
+        let url = scene.hub.url();
+        args.extend(["--endpoint", url.as_str(), "--token", token]);
+        let output = scene.hub.command(&args);
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let [alice, bob, _] = &scene.tokens;
+    let query = "task:fill-mask lang:en license:apache-2.0 zebra";
+    let (code, found, error) = run(&["search", query, "--json"], bob);
+    assert_eq!(code, Some(0), "{error}");
+    let found: Value = serde_json::from_str(&found).unwrap();
+    assert_eq!(found["total"], 1, "{found}");
+    assert_eq!(found["hits"][0]["id"], "alice/small");
+    let (_, table, _) = run(&["search", query], alice);
+    assert!(table.contains("alice/small") && table.contains("alice/hidden"), "{table}");
+    assert!(table.trim_end().ends_with("2 found"), "{table}");
+    let (code, _, error) = run(&["search", "task:fill-mask size:<100elephants"], bob);
+    assert_eq!(code, Some(1));
+    assert!(error.contains('^') && error.contains("size:<100elephants"), "{error}");
+
+    let (code, told, error) = run(&["card", "check", "alice/small"], bob);
+    assert_eq!(code, Some(0), "{error}");
+    assert!(told.contains("sections written:") && told.contains("signs of care:"), "{told}");
+    let (code, _, error) = run(&["card", "check", "alice/hidden"], bob);
+    assert_eq!(code, Some(1), "what is hidden is not there");
+    assert!(error.contains("404"), "{error}");
+    let folder = scene.hub.scratch("card");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("README.md"), "---\nlicense: [mit\n---\n# A\n").unwrap();
+    let (code, told, error) = run(&["card", "check", folder.to_str().unwrap()], bob);
+    assert_eq!(code, Some(1), "{told}");
+    assert!(told.starts_with("README.md:") && error.contains("would refuse"), "{told}{error}");
+}
+
+#[test]
+fn the_command_line_finds_and_checks_on_the_embedded_default() {
+    the_command_line_finds_and_checks(Stores::Embedded);
+}
+
+#[test]
+fn the_command_line_finds_and_checks_on_servers() {
+    the_command_line_finds_and_checks(Stores::ScaledOut);
+}

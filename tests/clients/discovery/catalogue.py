@@ -19,7 +19,7 @@ def publish():
 def wait_for_headers():
     """Headers of weights are read soon after a commit, not within it."""
     weighty = {repo.id for repo in of("model") if repo.parameters or repo.gguf}
-    assert len(weighty) > 10
+    assert len(weighty) > 5, weighty
 
     def all_read():
         read = {row["id"] for row in get("/api/models", {"num_parameters": "min:1", "limit": 500})}

@@ -91,9 +91,15 @@ async fn a_seed_makes_the_same_hub_on_every_pair_of_stores() {
 fn without_imagined(facts: &Value) -> Value {
     let mut facts = facts.clone();
     let entries = facts.as_object_mut().unwrap();
-    for name in
-        ["weight_bytes", "weight_files", "gguf_quants", "model_type", "context_tokens", "apps"]
-    {
+    for name in [
+        "weight_bytes",
+        "weight_files",
+        "gguf_quants",
+        "model_type",
+        "context_tokens",
+        "apps",
+        "with_header",
+    ] {
         entries.remove(name);
     }
     facts

