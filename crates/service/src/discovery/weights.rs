@@ -65,7 +65,7 @@ pub(super) struct Unread {
 }
 
 /// A repository whose headers are to be read now.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Next {
     pub(super) repo_id: i64,
     tries: u32,

@@ -46,7 +46,8 @@ fn nothing_makes_rendering_slow() {
         ("formulas", "$\\frac{1}{2}$ ".repeat(3_000)),
         ("deep formula", format!("${}{}$", "{".repeat(3_000), "}".repeat(3_000))),
     ] {
-        assert!(!rendered(&text).html.is_empty(), "{what}");
+        let html = rendered(&text).html;
+        assert!(html.len() < 16 << 20, "{what}: {}", html.len());
     }
 }
 
