@@ -282,14 +282,14 @@ fn read_payload(payload: &str) -> Option<i64> {
     position.parse().ok()
 }
 
-/// Deletes everything in a directory.
+/// Deletes everything in a directory. A writer that ends at this moment takes away files of its own.
 fn empty(dir: &Path) -> Result<(), std::io::Error> {
     for entry in fs::read_dir(dir)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            fs::remove_dir_all(entry.path())?;
-        } else {
-            fs::remove_file(entry.path())?;
+        let path = entry?.path();
+        let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+        match removed {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
         }
     }
     Ok(())

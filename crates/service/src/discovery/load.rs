@@ -13,6 +13,7 @@ use steelyard_db::{Conn, seed};
 use steelyard_index::text::TextIndex;
 use steelyard_index::{Document, Loader};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use super::document::{counters, document};
 use super::feed::{EVENTS, Place, WAIT_MAX};
@@ -41,9 +42,8 @@ impl Hub {
         let (words, at) = (texts.as_ref().map(|texts| Arc::clone(&texts.index)), self.now());
         let (pages, waiting) = mpsc::channel::<Vec<IndexRow>>(2);
         let loading = tokio::task::spawn_blocking(move || take_pages(waiting, texts, position));
-        send_pages(&mut conn, pages).await?;
+        let (loader, unread) = joined(send_pages(&mut conn, pages).await, loading).await?;
         drop(conn);
-        let (loader, unread) = loading.await.map_err(Error::internal)?.map_err(Error::internal)?;
         if let Some(words) = words {
             self.discovery().texts().open(words, position);
         }
@@ -85,8 +85,7 @@ impl Hub {
         let words = Arc::clone(&texts.index);
         let (pages, waiting) = mpsc::channel(2);
         let loading = tokio::task::spawn_blocking(move || put_pages(waiting, &texts, position));
-        send_pages(&mut conn, pages).await?;
-        loading.await.map_err(Error::internal)?.map_err(Error::internal)?;
+        joined(send_pages(&mut conn, pages).await, loading).await?;
         // While the rest of the index does not move, what changed since is taken in; then everything as it comes.
         let _place = self.discovery().place.lock().await;
         let position = follow_words(&mut conn, &mut feed, &words).await?.unwrap_or(position);
@@ -125,6 +124,14 @@ async fn send_pages(conn: &mut Conn, pages: mpsc::Sender<Vec<IndexRow>>) -> Resu
             _ => return Ok(()),
         }
     }
+}
+
+/// What came of loading, once it has ended: when the catalogue could not be read either, because the next try opens the
+/// same directory.
+async fn joined<T>(sent: Result<()>, loading: JoinHandle<TextResult<T>>) -> Result<T> {
+    let loaded = loading.await.map_err(Error::internal)?;
+    sent?;
+    loaded.map_err(Error::internal)
 }
 
 /// The next page of the catalogue, none at its end. One that was not read to its end is an error: its words must not be
