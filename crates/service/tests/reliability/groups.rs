@@ -463,19 +463,21 @@ async fn victim() {
     let world = World::embedded_at(directory, 1).await;
     let repo = world.repo("m").await;
     let held = hold(&world, &repo).await;
-    let tasks: Vec<_> = (0..WRITERS)
-        .map(|n| {
-            let (hub, alice, repo) = (world.hub.clone(), world.alice.clone(), repo.clone());
-            let note = directory.join(format!("acknowledged-{n}"));
-            tokio::spawn(async move {
-                let wanted = file(&format!("w{n}.txt"));
-                let made = hub.commit(&alice, MODEL, &repo, "main", wanted).await.unwrap();
-                std::fs::write(note, made.oid.to_string()).unwrap();
-            })
+    let write = |n: usize| {
+        let (hub, alice, repo) = (world.hub.clone(), world.alice.clone(), repo.clone());
+        let note = directory.join(format!("acknowledged-{n}"));
+        tokio::spawn(async move {
+            let wanted = file(&format!("w{n}.txt"));
+            let made = hub.commit(&alice, MODEL, &repo, "main", wanted).await.unwrap();
+            std::fs::write(note, made.oid.to_string()).unwrap();
         })
-        .collect();
+    };
+    // The first group is one commit alone, which is built and waits for the lock before the others come; they are the
+    // second one.
+    let mut tasks = vec![write(0)];
     tokio::time::sleep(Duration::from_millis(300)).await;
-    // The first group is one commit alone, which is built and waits for the lock; the second one all the others.
+    tasks.extend((1..WRITERS).map(write));
+    tokio::time::sleep(Duration::from_millis(300)).await;
     let point = std::env::var(POINT).unwrap();
     arm_crash(&point, if point == "commit.built" { 1 } else { 2 });
     drop(held);
