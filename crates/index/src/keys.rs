@@ -29,7 +29,7 @@ impl Keys {
         let (page, at) = place(repo_id);
         let slots = self.pages.entry(page).or_insert_with(|| Box::new([NONE; PAGE]));
         slots[at] = slot.unwrap_or(NONE);
-        if slots.iter().all(|slot| *slot == NONE) {
+        if slot.is_none() && slots.iter().all(|slot| *slot == NONE) {
             self.pages.remove(&page);
         }
     }

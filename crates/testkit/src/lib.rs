@@ -3,6 +3,8 @@
 //! Everything here is synchronous and knows nothing of the async runtime, so that it serves `xtask`, plain tests and
 //! `#[tokio::test]` alike. Servers die with the process that started them, and so do their directories.
 
+#[cfg(feature = "hub")]
+mod cases;
 mod clock;
 mod error;
 mod files;

@@ -18,7 +18,7 @@ struct Asset {
 impl Asset {
     fn new(stem: &str, extension: &str, media_type: &'static str, bytes: &'static [u8]) -> Self {
         let digest = Sha256::digest(bytes);
-        let hash: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let hash = hex::encode(&digest[..8]);
         let etag = HeaderValue::from_str(&format!("\"{hash}\"")).expect("hexadecimal is ASCII");
         Self { file: format!("{stem}-{hash}.{extension}"), etag, media_type, bytes }
     }

@@ -3,9 +3,8 @@
 use serde_json::Value;
 use steelyard_card::Facts;
 use steelyard_card::license::Verdict;
-use steelyard_card::vocab;
 use steelyard_core::RepoKind;
-use steelyard_service::discovery::Lineage;
+use steelyard_service::discovery::{Facet, Lineage};
 
 use crate::{format, hits, links};
 
@@ -57,22 +56,18 @@ pub(crate) struct Sources<'a> {
 /// Every fact that is known, in the order in which people ask.
 pub(crate) fn column(sources: &Sources<'_>) -> Vec<Fact> {
     let Sources { facts, kind, .. } = sources;
-    let list = |kind: RepoKind, field: &str, word: &str| {
-        format!("/{}{}", kind.plural(), links::query(&[("q", &term(field, word))]))
-    };
     let mut column = Vec::new();
     let mut add = |label, lines: Vec<Line>| {
         if !lines.is_empty() {
             column.push(Fact { label, lines });
         }
     };
-    let word =
-        |field: &'static str, value: &Option<String>, name: fn(&str) -> String| -> Vec<Line> {
-            value.iter().map(|id| Line::link(name(id), list(*kind, field, id))).collect()
-        };
-    add("Task", word("task", &facts.pipeline_tag, hits::task_name));
-    add("Library", word("library", &facts.library_name, hits::library_name));
-    add("Built with", word("sdk", &facts.sdk, str::to_owned));
+    let word = |facet: Facet, value: &Option<String>, name: fn(&str) -> String| -> Vec<Line> {
+        value.iter().map(|id| Line::link(name(id), links::listed(*kind, facet, id))).collect()
+    };
+    add("Task", word(Facet::Task, &facts.pipeline_tag, hits::task_name));
+    add("Library", word(Facet::Library, &facts.library_name, hits::library_name));
+    add("Built with", word(Facet::Sdk, &facts.sdk, str::to_owned));
     add("Licence", license_lines(sources));
     add("Parameters", parameter_lines(sources.weights));
     add("Weights", weight_lines(facts));
@@ -81,8 +76,7 @@ pub(crate) fn column(sources: &Sources<'_>) -> Vec<Fact> {
     add("Architecture", architecture_lines(facts, *kind));
     add("Rows", row_lines(facts));
     let language = |code: &String| {
-        let name = vocab::find_language(code).map_or(code.as_str(), |language| &language.name);
-        Line::link(name, list(*kind, "lang", code))
+        Line::link(hits::language_name(code), links::listed(*kind, Facet::Language, code))
     };
     add("Languages", some(&facts.languages, language));
     let dataset = |id: &String| named(RepoKind::Dataset, id);
@@ -105,18 +99,12 @@ pub(crate) fn column(sources: &Sources<'_>) -> Vec<Fact> {
         "CO₂ of training",
         facts.co2_grams.iter().map(|grams| Line::text(emissions(*grams))).collect(),
     );
-    add("Runs in", some(&facts.apps, |app| Line::link(app.clone(), list(*kind, "app", app))));
+    add(
+        "Runs in",
+        some(&facts.apps, |app| Line::link(app.clone(), links::listed(*kind, Facet::App, app))),
+    );
     add("Stored", vec![Line::text(format::bytes(sources.used_bytes))]);
     column
-}
-
-/// A term of a query.
-fn term(field: &str, word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
-    match word.chars().all(is_plain) {
-        true => format!("{field}:{word}"),
-        false => format!("{field}:\"{}\"", word.replace('\\', "\\\\").replace('"', "\\\"")),
-    }
 }
 
 fn some(words: &[String], line: impl Fn(&String) -> Line) -> Vec<Line> {
@@ -139,11 +127,9 @@ fn license_lines(sources: &Sources<'_>) -> Vec<Line> {
     for id in facts.license.iter().take(WORDS) {
         let title = match (named, id.as_str()) {
             (Some(name), "other") => name.to_owned(),
-            _ => vocab::find_license(id).map_or_else(|| id.clone(), |license| license.name.clone()),
+            _ => hits::license_name(id),
         };
-        let href =
-            format!("/{}{}", sources.kind.plural(), links::query(&[("q", &term("license", id))]));
-        lines.push(Line::link(title, href));
+        lines.push(Line::link(title, links::listed(sources.kind, Facet::License, id)));
     }
     let Some(lineage) = sources.lineage else { return lines };
     let (text, tone) = match lineage.licenses.verdict {
@@ -226,8 +212,7 @@ fn context_lines(facts: &Facts) -> Vec<Line> {
 fn architecture_lines(facts: &Facts, kind: RepoKind) -> Vec<Line> {
     let mut lines: Vec<Line> = Vec::new();
     if let Some(model_type) = &facts.model_type {
-        let href =
-            format!("/{}{}", kind.plural(), links::query(&[("q", &term("arch", model_type))]));
+        let href = links::listed(kind, Facet::Architecture, model_type);
         lines.push(Line::link(model_type.clone(), href));
     }
     lines.extend(facts.architectures.iter().chain(&facts.diffusers_class).take(2).map(Line::text));
@@ -278,11 +263,5 @@ mod tests {
         assert_eq!(lines[0].text, "1,000");
         assert_eq!((lines[1].text.as_str(), lines[1].figure.as_deref()), ("F32", Some("99.0 %")));
         assert!(parameter_lines(&Value::Null).is_empty());
-    }
-
-    #[test]
-    fn words_of_users_stay_words_of_the_query() {
-        assert_eq!(term("tag", "a b\"c"), "tag:\"a b\\\"c\"");
-        assert_eq!(term("license", "mit"), "license:mit");
     }
 }

@@ -127,6 +127,16 @@ pub(crate) fn library_name(id: &str) -> String {
     vocab::find_library(id).map_or_else(|| id.to_owned(), |library| library.label.clone())
 }
 
+/// A licence's name for people.
+pub(crate) fn license_name(id: &str) -> String {
+    vocab::find_license(id).map_or_else(|| id.to_owned(), |license| license.name.clone())
+}
+
+/// A language's name for people.
+pub(crate) fn language_name(code: &str) -> String {
+    vocab::find_language(code).map_or_else(|| code.to_owned(), |language| language.name.clone())
+}
+
 /// The same rows as a table in Markdown.
 pub(crate) fn as_markdown(rows: &[HitRow]) -> String {
     let mut text = String::from(

@@ -2,6 +2,8 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use steelyard_core::{RepoId, RepoKind};
+use steelyard_service::discovery::Facet;
+use steelyard_service::discovery::query::{Condition, Query, Term};
 
 /// What may stand unescaped in a segment of a path.
 const SEGMENT: &AsciiSet =
@@ -46,9 +48,35 @@ pub(crate) fn query(pairs: &[(&str, &str)]) -> String {
     if text.is_empty() { text } else { format!("?{text}") }
 }
 
+/// The term of a query that asks for this word of a vocabulary.
+pub(crate) fn term(facet: Facet, word: &str) -> Term {
+    let condition = Condition::Word(facet, vec![word.to_owned()]);
+    Term { span: 0..0, is_negated: false, condition }
+}
+
+/// The list of those of a kind that have this word of a vocabulary.
+pub(crate) fn listed(kind: RepoKind, facet: Facet, word: &str) -> String {
+    let asked = Query { words: Vec::new(), terms: vec![term(facet, word)] };
+    format!("/{}{}", kind.plural(), query(&[("q", &asked.to_text())]))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_of_users_stay_words_of_the_query() {
+        for (facet, word, text) in [
+            (Facet::Architecture, "a b\"c", "arch:\"a b\\\"c\""),
+            (Facet::License, "mit", "license:mit"),
+            (Facet::License, "of-my-own", "license:\"of-my-own\""),
+        ] {
+            let address = format!("/models{}", query(&[("q", text)]));
+            assert_eq!(listed(RepoKind::Model, facet, word), address);
+            let read = Query::parse(text).unwrap();
+            assert_eq!(read.terms[0].condition, term(facet, word).condition);
+        }
+    }
 
     #[test]
     fn names_cannot_leave_their_segment() {

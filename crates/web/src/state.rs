@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use moka::sync::Cache;
+use steelyard_card::front_matter;
+use steelyard_core::Oid;
 use steelyard_service::{Error, Result};
 use tokio::sync::Semaphore;
 
-use crate::markdown::Rendered;
+use crate::markdown::{self, Place, Rendered};
 
 /// Rendered texts that are kept, by bytes.
 const RENDERED_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -51,16 +53,15 @@ impl Web {
         done.await.map_err(Error::internal)
     }
 
-    /// A rendered text: kept under a key that names its content and everything its links depend on.
-    pub(crate) async fn rendered(
-        &self,
-        key: String,
-        render: impl FnOnce() -> Rendered + Send + 'static,
-    ) -> Result<Arc<Rendered>> {
+    /// The Markdown of the blob `oid`, without its metadata, rendered. It is kept under its content and everything that
+    /// its links depend on.
+    pub(crate) async fn card(&self, oid: Oid, text: &str, place: Place) -> Result<Arc<Rendered>> {
+        let key = format!("{oid} {} {} {}", place.base, place.revision, place.folder);
         if let Some(known) = self.rendered.get(&key) {
             return Ok(known);
         }
-        let rendered = Arc::new(self.work(render).await?);
+        let body = front_matter::body(text).to_owned();
+        let rendered = Arc::new(self.work(move || markdown::render(&body, &place)).await?);
         self.rendered.insert(key, Arc::clone(&rendered));
         Ok(rendered)
     }

@@ -38,16 +38,25 @@ struct Heads {
 }
 
 impl Heads {
-    fn of(text: Option<&str>) -> Self {
-        text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+    fn of_text(text: &str) -> Self {
+        serde_json::from_str(text).unwrap_or_default()
+    }
+
+    fn of(value: &Value) -> Self {
+        Self::deserialize(value).unwrap_or_default()
+    }
+
+    /// Of facts: whether the headers that are kept are not those of their files, or they do not say what these say.
+    fn are_without(&self, kept: &Self) -> bool {
+        self.weights_key.is_some()
+            && (self.weights_key != kept.weights_key || kept.gguf.is_some() && !self.with_header)
     }
 }
 
 /// Whether the headers on record are not those of the files on record, or the facts do not say what they say.
 pub(super) fn are_unread(row: &IndexRow) -> bool {
-    let (facts, known) = (Heads::of(Some(&row.facts)), Heads::of(row.weights.as_deref()));
-    facts.weights_key.is_some()
-        && (facts.weights_key != known.weights_key || known.gguf.is_some() && !facts.with_header)
+    let kept = row.weights.as_deref().map(Heads::of_text).unwrap_or_default();
+    Heads::of_text(&row.facts).are_without(&kept)
 }
 
 /// Whether [`are_unread`] is worth asking; a look that costs nearly nothing.
@@ -106,16 +115,18 @@ impl Hub {
 
     async fn read_weights(&self, repo_id: i64) -> Result<()> {
         let mut conn = self.db().read().await?;
-        let rows = catalogue::find_for_index(&mut conn, &[repo_id]).await?;
-        let Some(row) = rows.into_iter().next().filter(are_unread) else {
-            // It is gone, or another replica was faster.
-            return Ok(());
-        };
         let Some(repo) = repo::find_repo_by_id(&mut conn, repo_id).await? else { return Ok(()) };
+        let kept = catalogue::find_weights(&mut conn, repo_id).await?.map(|(_, kept)| kept);
         drop(conn);
+        let facts = Heads::of(&repo.facts);
+        let heads = kept.as_ref().map(Heads::of).unwrap_or_default();
+        if !facts.are_without(&heads) {
+            // Another replica was faster.
+            return Ok(());
+        }
         let Some(snapshot) = self.head(repo).await? else { return Ok(()) };
-        let weights = match row.weights.filter(|known| is_of(known, &snapshot)) {
-            Some(known) => serde_json::from_str(&known).map_err(Error::internal)?,
+        let weights = match kept.filter(|_| heads.weights_key == facts.weights_key) {
+            Some(kept) => kept,
             None => json!({
                 WEIGHTS_KEY: snapshot.repo.facts.get(WEIGHTS_KEY),
                 "safetensors": self.safetensors_parameters(&snapshot).await?,
@@ -149,12 +160,6 @@ impl Hub {
         let (kind, owner) = (snapshot.repo.kind, &snapshot.repo.repo.namespace);
         Ok(facts_with(kind, owner, &snapshot.history, snapshot.tree, Some(&header))?.facts)
     }
-}
-
-/// Whether what is kept of the headers was read from the files of this commit.
-fn is_of(known: &str, snapshot: &Snapshot) -> bool {
-    let wanted = snapshot.repo.facts.get(WEIGHTS_KEY).and_then(Value::as_str);
-    wanted.is_some() && Heads::of(Some(known)).weights_key.as_deref() == wanted
 }
 
 #[cfg(test)]

@@ -16,6 +16,8 @@ pub struct Change {
     pub old: Option<Oid>,
     /// What it is now; absent for a deleted file.
     pub new: Option<Oid>,
+    /// Whether either is a commit of another repository, whose contents are not here.
+    pub is_submodule: bool,
 }
 
 /// What a commit changed against its first parent.
@@ -43,6 +45,10 @@ impl Snapshot {
             path: change.path_text().into_owned(),
             old: change.old.map(|(_, oid)| oid),
             new: change.new.map(|(_, oid)| oid),
+            is_submodule: [change.old, change.new]
+                .into_iter()
+                .flatten()
+                .any(|(mode, _)| mode.object_kind().is_none()),
         });
         Ok(Changes { parents, files: files.collect(), is_truncated: diff.truncated })
     }

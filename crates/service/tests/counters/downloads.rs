@@ -6,9 +6,9 @@ use steelyard_core::RepoKind;
 use steelyard_service::counters;
 use tokio_util::sync::CancellationToken;
 
-use crate::world::{Ask, DAY, World, ask, get, id, on_every_store};
+use crate::world::{Ask, DAY, World, ask, get, id};
 
-on_every_store!(
+steelyard_testkit::on_every_store!(
     of_a_model_the_file_counts_that_stands_for_it,
     the_headers_and_the_file_are_one_download_on_any_replica,
     a_dataset_counts_once_for_an_address_in_five_minutes,

@@ -3,9 +3,9 @@
 use steelyard_core::RepoKind;
 use steelyard_core::fault::Moment;
 
-use crate::world::{Ask, World, ask, get, on_every_store};
+use crate::world::{Ask, World, ask, get};
 
-on_every_store!(a_failed_write_loses_nothing_and_counts_nothing_twice);
+steelyard_testkit::on_every_store!(a_failed_write_loses_nothing_and_counts_nothing_twice);
 
 async fn a_failed_write_loses_nothing_and_counts_nothing_twice(world: World) {
     let (model, data) =

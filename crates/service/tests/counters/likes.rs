@@ -5,9 +5,9 @@ use steelyard_db::event;
 use steelyard_service::repos::UpdateSettings;
 use steelyard_service::{Actor, Error};
 
-use crate::world::{DAY, World, id, on_every_store};
+use crate::world::{DAY, World, id};
 
-on_every_store!(
+steelyard_testkit::on_every_store!(
     a_like_counts_once_and_can_be_taken_back,
     who_may_not_write_may_not_like,
     what_is_private_is_liked_by_nobody_else,

@@ -2,9 +2,9 @@
 
 use steelyard_core::fault::Moment;
 
-use crate::world::{World, on_every_store, tagged, worded};
+use crate::world::{World, tagged, worded};
 
-on_every_store!(following_survives_every_fault, loading_survives_every_fault);
+steelyard_testkit::on_every_store!(following_survives_every_fault, loading_survives_every_fault);
 
 async fn following_survives_every_fault(world: World) {
     let other = world.other_replica().await;

@@ -1,8 +1,8 @@
 //! What the header of a GGUF file says is found, whoever read it and whatever is committed beside it.
 
-use crate::world::{World, on_every_store, tagged};
+use crate::world::{World, tagged};
 
-on_every_store!(
+steelyard_testkit::on_every_store!(
     a_new_card_leaves_what_the_header_says,
     new_weights_take_back_what_the_old_ones_said,
     what_one_replica_read_the_others_show,

@@ -90,24 +90,3 @@ fn names<'a>(found: impl Iterator<Item = &'a str>) -> Vec<String> {
     names.sort_unstable();
     names
 }
-
-/// Makes a test of each function on each pair of stores.
-macro_rules! on_every_store {
-    ($($case:ident),* $(,)?) => {
-        mod embedded {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $case() {
-                let stores = steelyard_testkit::Stores::Embedded;
-                super::$case($crate::world::World::on(stores).await).await;
-            })*
-        }
-        mod scaled_out {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $case() {
-                let Some(stores) = steelyard_testkit::Stores::scaled_out() else { return };
-                super::$case($crate::world::World::on(stores).await).await;
-            })*
-        }
-    };
-}
-pub(crate) use on_every_store;

@@ -9,9 +9,9 @@ use steelyard_core::{Oid, RepoId, Revision};
 use steelyard_service::repos::DuplicateRepo;
 use steelyard_service::{Error, Hub, Missing};
 
-use crate::world::{DAY, MODEL, World, commit, id, on_every_store, random, read, snapshot};
+use crate::world::{DAY, MODEL, World, commit, id, random, read, snapshot};
 
-on_every_store!(
+steelyard_testkit::on_every_store!(
     a_deleted_branch_goes_after_two_weeks,
     squashed_history_goes_after_two_weeks,
     what_another_ref_reaches_stays,

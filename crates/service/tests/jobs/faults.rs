@@ -7,9 +7,9 @@ use steelyard_core::RepoId;
 use steelyard_core::fault::Moment;
 use steelyard_service::fsck::Severity;
 
-use crate::world::{DAY, World, on_every_store, random, read};
+use crate::world::{DAY, World, random, read};
 
-on_every_store!(a_join_survives_every_fault, a_drop_survives_every_fault);
+steelyard_testkit::on_every_store!(a_join_survives_every_fault, a_drop_survives_every_fault);
 
 /// More calls than any of the jobs makes.
 const CALLS_MAX: u64 = 400;

@@ -14,9 +14,9 @@ use steelyard_service::commits::{CommitRequest, Operation};
 use steelyard_service::fsck::{FsckOptions, Severity};
 use steelyard_service::lfs::{Pointer, UploadAnswer, UploadWays};
 
-use crate::world::{DAY, MODEL, World, on_every_store, random, stored_key};
+use crate::world::{DAY, MODEL, World, random, stored_key};
 
-on_every_store!(
+steelyard_testkit::on_every_store!(
     a_sound_hub_is_clean,
     a_missing_pack_is_found,
     a_flipped_byte_in_a_stored_pack_is_found,

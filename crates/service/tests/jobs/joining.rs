@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use steelyard_db::pack::PackKind;
 
-use crate::world::{World, on_every_store, random, read, snapshot};
+use crate::world::{World, random, read, snapshot};
 
-on_every_store!(
+steelyard_testkit::on_every_store!(
     a_hundred_commits_become_few_packs,
     a_quiet_tail_is_joined_too,
     packs_stay_few_over_time,

@@ -5,9 +5,9 @@ use std::time::Duration;
 use steelyard_db::job;
 use tokio_util::sync::CancellationToken;
 
-use crate::world::{World, on_every_store};
+use crate::world::World;
 
-on_every_store!(
+steelyard_testkit::on_every_store!(
     a_failing_job_is_tried_five_times_and_then_left_for_an_hour,
     a_job_of_a_dead_replica_is_taken_over,
     two_replicas_do_not_double_the_work,

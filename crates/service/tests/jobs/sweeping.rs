@@ -7,9 +7,9 @@ use steelyard_blob::Key;
 use steelyard_core::Timestamp;
 use steelyard_service::repos::DuplicateRepo;
 
-use crate::world::{DAY, MODEL, World, id, on_every_store, random, read};
+use crate::world::{DAY, MODEL, World, id, random, read};
 
-on_every_store!(
+steelyard_testkit::on_every_store!(
     replaced_packs_go_after_their_time,
     a_purged_repository_leaves_what_its_copy_shares,
     old_orphans_go_and_young_ones_stay,

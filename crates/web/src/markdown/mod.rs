@@ -62,7 +62,7 @@ fn plain(text: &str, note: &str) -> Rendered {
 /// What marks the place of a formula while the sanitiser works. It is made from the whole text, so no text can contain its
 /// own: a reader's formula can only ever appear where that reader's text has one.
 fn placeholder_key(text: &str) -> String {
-    Sha256::digest(text).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(&Sha256::digest(text)[..16])
 }
 
 fn options() -> Options<'static> {

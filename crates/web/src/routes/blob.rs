@@ -12,7 +12,7 @@ use steelyard_service::{Action, Error, Hub, Result};
 use super::repo::{Head, revision_of};
 use super::tree::{CommitRow, Crumb, Refs, crumbs, refs};
 use crate::frame::{Frame, Visit};
-use crate::markdown::{self, Place, Rendered};
+use crate::markdown::{Place, Rendered};
 use crate::state::blocking;
 use crate::viewers::notebook::{self, Cell};
 use crate::viewers::table::{self, Table};
@@ -198,9 +198,7 @@ async fn text_view(
         let text = viewers::text_of(&bytes).unwrap_or_default();
         let metadata =
             front_matter::split(text).ok().flatten().map(|split| coloured(split.yaml, "yaml"));
-        let body = front_matter::body(text).to_owned();
-        let key = format!("card {} {} {} {}", entry.oid, place.base, place.revision, place.folder);
-        let body = visit.web.rendered(key, move || markdown::render(&body, &place)).await?;
+        let body = visit.web.card(entry.oid, text, place).await?;
         let source = format!("{}?plain=1", head.at("blob", &entry.path));
         return Ok(View::Markdown { metadata, body, source });
     }

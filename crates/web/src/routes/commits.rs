@@ -151,10 +151,11 @@ fn file_delta(
         Some(oid) => snapshot.blob(oid),
         None => Ok(bytes::Bytes::new()),
     };
-    let (Ok(old), Ok(new)) = (side(change.old), side(change.new)) else {
+    if change.is_submodule {
         file.note = "another repository's commit";
         return Ok(file);
-    };
+    }
+    let (old, new) = (side(change.old)?, side(change.new)?);
     let size = old.len() + new.len();
     if old.len().max(new.len()) > delta::FILE_BYTES_MAX || size > *budget {
         file.note = "too large to be compared here";

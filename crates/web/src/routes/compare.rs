@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use askama::Template;
 use axum::response::Response;
 use serde_json::Value;
+use steelyard_card::Facts;
 use steelyard_card::eval::ComparisonKey;
 use steelyard_card::license::Verdict;
-use steelyard_card::{Facts, vocab};
 use steelyard_core::{RepoId, RepoKind};
 use steelyard_http::ApiError;
 use steelyard_service::discovery::{SearchRequest, Sort};
@@ -170,7 +170,7 @@ fn rows(models: &[Compared]) -> Vec<Row> {
         let dtype = ["dtype", "torch_dtype"].iter().find_map(|key| model.config.get(key)?.as_str());
         dtype.map(str::to_owned)
     });
-    add("Licence", false, &|model| model.facts.license.first().map(|id| license_name(id)));
+    add("Licence", false, &|model| model.facts.license.first().map(|id| hits::license_name(id)));
     add("Lineage of licences", false, &|model| Some(model.verdict.to_owned()));
     add("Made from", false, &|model| Some(model.facts.base_models.join(", ")));
     add("Languages", false, &|model| {
@@ -203,10 +203,6 @@ fn quantization(model: &Compared) -> Option<String> {
     }
     let labels = facts.gguf_quants.iter().map(|quant| quant.label.clone());
     Some(labels.take(4).collect::<Vec<_>>().join(", "))
-}
-
-fn license_name(id: &str) -> String {
-    vocab::find_license(id).map_or_else(|| id.to_owned(), |license| license.name.clone())
 }
 
 /// Results of the ways of measuring that two or more of the models share.

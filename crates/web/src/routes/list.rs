@@ -5,7 +5,7 @@ use askama::Template;
 use axum::response::Response;
 use steelyard_core::RepoKind;
 use steelyard_http::{ApiError, Params, listing_request};
-use steelyard_service::discovery::query::{Condition, Query, Term};
+use steelyard_service::discovery::query::{Query, Term};
 use steelyard_service::discovery::{Facet, FacetCount, Found, Sort};
 use steelyard_service::{Error, Result};
 
@@ -213,14 +213,14 @@ fn facet_boxes(
 
 /// The query with this term, or without it where it has it; and whether it has it.
 fn toggled(query: &Query, facet: Facet, word: &str) -> (String, bool) {
-    let condition = Condition::Word(facet, vec![word.to_owned()]);
-    let is_it = |term: &Term| !term.is_negated && term.condition == condition;
+    let wanted = links::term(facet, word);
+    let is_it = |term: &Term| !term.is_negated && term.condition == wanted.condition;
     let mut changed = query.clone();
     let is_chosen = query.terms.iter().any(is_it);
     if is_chosen {
         changed.terms.retain(|term| !is_it(term));
     } else {
-        changed.terms.push(Term { span: 0..0, is_negated: false, condition });
+        changed.terms.push(wanted);
     }
     (changed.to_text(), is_chosen)
 }
@@ -229,8 +229,7 @@ fn label(facet: Facet, word: &str) -> String {
     match facet {
         Facet::Task => hits::task_name(word),
         Facet::Library => hits::library_name(word),
-        Facet::Language => steelyard_card::vocab::find_language(word)
-            .map_or_else(|| word.to_owned(), |language| language.name.clone()),
+        Facet::Language => hits::language_name(word),
         _ => word.to_owned(),
     }
 }
@@ -292,6 +291,8 @@ pub(super) fn parse_query(text: &str) -> Result<Query> {
 
 #[cfg(test)]
 mod tests {
+    use steelyard_service::discovery::query::Condition;
+
     use super::*;
 
     #[test]

@@ -9,7 +9,7 @@ use steelyard_card::license::{LineageEntry, LinkState};
 use steelyard_card::report;
 use steelyard_card::snippets::Snippet;
 use steelyard_card::{Facts, front_matter};
-use steelyard_core::{RepoKind, Revision};
+use steelyard_core::{Oid, RepoKind, Revision};
 use steelyard_http::{ApiError, Target};
 use steelyard_service::counters::Usage;
 use steelyard_service::discovery::Lineage;
@@ -19,7 +19,7 @@ use steelyard_service::{Action, Error, Result};
 
 use crate::facts::{self, Fact, Sources};
 use crate::frame::{Frame, Visit};
-use crate::markdown::{self, Place, Rendered};
+use crate::markdown::{Place, Rendered};
 use crate::{chart, format, hits, links, respond};
 
 /// Results and ancestors that are shown.
@@ -184,7 +184,7 @@ async fn build(visit: &Visit, row: RepoRow, snapshot: Option<Snapshot>) -> Resul
     let known = Known::gather(visit, &row).await?;
     let readme = snapshot.as_ref().map(readme).transpose()?.flatten();
     let card = match &readme {
-        Some((oid, text)) => Some(card(visit, &row, oid, text, &revision).await?),
+        Some((oid, text)) => Some(card(visit, &row, *oid, text, &revision).await?),
         None => None,
     };
     let lineage = known.lineage.as_ref();
@@ -220,12 +220,12 @@ async fn build(visit: &Visit, row: RepoRow, snapshot: Option<Snapshot>) -> Resul
     })
 }
 
-/// The card's object id and its text without the metadata.
-pub(super) fn readme(snapshot: &Snapshot) -> Result<Option<(String, String)>> {
+/// The card's object id and its text.
+pub(super) fn readme(snapshot: &Snapshot) -> Result<Option<(Oid, String)>> {
     let Some(entry) = snapshot.find_entry("README.md")? else { return Ok(None) };
     match snapshot.content(&entry)? {
         Content::Regular(bytes) => {
-            Ok(Some((entry.oid.to_string(), String::from_utf8_lossy(&bytes).into_owned())))
+            Ok(Some((entry.oid, String::from_utf8_lossy(&bytes).into_owned())))
         }
         Content::Large(_) => Ok(None),
     }
@@ -234,7 +234,7 @@ pub(super) fn readme(snapshot: &Snapshot) -> Result<Option<(String, String)>> {
 async fn card(
     visit: &Visit,
     row: &RepoRow,
-    oid: &str,
+    oid: Oid,
     text: &str,
     revision: &str,
 ) -> Result<Arc<Rendered>> {
@@ -243,9 +243,7 @@ async fn card(
         revision: revision.to_owned(),
         folder: String::new(),
     };
-    let key = format!("card {oid} {} {revision}", place.base);
-    let body = front_matter::body(text).to_owned();
-    visit.web.rendered(key, move || markdown::render(&body, &place)).await
+    visit.web.card(oid, text, place).await
 }
 
 fn results(found: Vec<EvalResult>) -> Vec<ResultRow> {

@@ -98,13 +98,14 @@ async fn fill(
         ..SearchRequest::default()
     };
     let names_kind = query.terms.iter().any(|term| matches!(term.condition, Condition::Kind(_)));
-    if !names_kind {
-        page.kinds = kind_links(visit, place, kind, &ask).await?;
-    }
     let mut request = ask(kind.into_iter().collect());
     (request.limit, request.cursor) = (PAGE, cursor(&visit.params)?);
     let is_first = request.cursor.is_none();
     let found = hub.search_words(actor, request).await?;
+    if !names_kind {
+        let chosen = (kind, found.total.unwrap_or_default());
+        page.kinds = kind_links(visit, place, chosen, &ask).await?;
+    }
     page.rows = hits::rows(visit, &found.repos);
     page.next = found.next.map(|next| place.with(&[("cursor", &next.encode())]));
     let words = query.words.join(" ");
@@ -129,7 +130,7 @@ async fn fill(
 async fn kind_links(
     visit: &Visit,
     place: &Place<'_>,
-    chosen: Option<RepoKind>,
+    (chosen, total): (Option<RepoKind>, u64),
     ask: &impl Fn(Vec<RepoKind>) -> SearchRequest,
 ) -> Result<Vec<KindLink>> {
     let kinds = [
@@ -140,12 +141,15 @@ async fn kind_links(
     ];
     let mut links = Vec::with_capacity(kinds.len());
     for (kind, label) in kinds {
-        let mut request = ask(kind.into_iter().collect());
-        request.limit = 1;
-        let found = visit.hub.search_words(&visit.actor, request).await?;
+        let total = if kind == chosen {
+            total
+        } else {
+            let request = SearchRequest { limit: 1, ..ask(kind.into_iter().collect()) };
+            visit.hub.search_words(&visit.actor, request).await?.total.unwrap_or_default()
+        };
         links.push(KindLink {
             label,
-            count: format::full(found.total.unwrap_or_default()),
+            count: format::full(total),
             href: place.with(&[("type", kind.map_or("", RepoKind::as_str))]),
             is_chosen: kind == chosen,
         });

@@ -9,7 +9,7 @@ use steelyard_service::{Action, Result};
 
 use super::repo::{Head, revision_of};
 use crate::frame::{Frame, Visit};
-use crate::markdown::{self, Place, Rendered};
+use crate::markdown::{Place, Rendered};
 use crate::state::blocking;
 use crate::{format, links, respond};
 
@@ -168,9 +168,8 @@ async fn folder_readme(
         revision: head.revision.clone(),
         folder: folder.to_owned(),
     };
-    let key = format!("card {} {} {} {folder}", entry.oid, head.base, head.revision);
     let text = String::from_utf8_lossy(&snapshot.blob(entry.oid)?).into_owned();
-    Ok(Some(visit.web.rendered(key, move || markdown::render(&text, &place)).await?))
+    Ok(Some(visit.web.card(entry.oid, &text, place).await?))
 }
 
 /// The steps from the root to a path, each with its folder's address.

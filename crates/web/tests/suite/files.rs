@@ -128,3 +128,16 @@ async fn styles_and_scripts_may_be_kept() {
     assert!(total < 60_000);
     assert_eq!(world.browse("/static/style-0000000000000000.css").await.status, 404);
 }
+
+/// A text is kept once, for the page of its file and for that of its folder, so both must mean the same by it.
+#[tokio::test]
+async fn a_folders_readme_has_no_metadata_in_its_text() {
+    for world in World::all().await {
+        let text = "---\nsecret_key: of-yaml\n---\n# Inside\n";
+        world.repo("model", "m", false, &[("docs/README.md", text)]).await;
+        let folder = world.browse("/alice/m/tree/main/docs").await;
+        folder.has(&["Inside"]).lacks(&["secret_key"]);
+        let file = world.browse("/alice/m/blob/main/docs/README.md").await;
+        file.has(&["Inside", "secret_key"]);
+    }
+}
