@@ -17,6 +17,7 @@ const RESERVED: &[&str] = &[
     "login",
     "logout",
     "join",
+    "reset",
     "new",
     "new-dataset",
     "new-space",

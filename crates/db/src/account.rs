@@ -48,13 +48,19 @@ pub struct AccountRow {
     pub is_admin: bool,
     /// Visibility of new repositories that ask for none.
     pub default_visibility: Visibility,
+    /// What the owner says of it.
+    pub about: Option<String>,
+    /// Where else it can be found.
+    pub website: Option<String>,
     /// When it was created.
     pub created_at: Timestamp,
+    /// When it was taken out of service.
+    pub disabled_at: Option<Timestamp>,
 }
 
 macro_rules! columns {
     () => {
-        "id, public_id, kind, name, full_name, email, is_admin, default_visibility, created_at"
+        "id, public_id, kind, name, full_name, email, is_admin, default_visibility, about, website, created_at, disabled_at"
     };
 }
 
@@ -73,7 +79,10 @@ fn account(row: &Row) -> Result<AccountRow, DbError> {
         email: row.opt_text("email")?,
         is_admin: row.bool("is_admin")?,
         default_visibility: row.parsed("default_visibility", Visibility::parse)?,
+        about: row.opt_text("about")?,
+        website: row.opt_text("website")?,
         created_at: row.timestamp("created_at")?,
+        disabled_at: row.opt_timestamp("disabled_at")?,
     })
 }
 
@@ -133,6 +142,58 @@ pub async fn find_account(
 pub async fn find_account_by_id(conn: &mut Conn, id: i64) -> Result<Option<AccountRow>, DbError> {
     let sql = concat!("SELECT ", columns!(), " FROM account WHERE id = $1");
     conn.fetch_optional(sql, args![id]).await?.as_ref().map(account).transpose()
+}
+
+/// The user with that mail address, in any case; with several, the oldest.
+pub async fn find_user_by_email(
+    conn: &mut Conn,
+    email: &str,
+) -> Result<Option<AccountRow>, DbError> {
+    let sql = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM account WHERE kind = 'user' AND LOWER(email) = LOWER($1) ORDER BY id LIMIT 1"
+    );
+    conn.fetch_optional(sql, args![email]).await?.as_ref().map(account).transpose()
+}
+
+/// What an account says of itself.
+#[derive(Debug)]
+pub struct ProfileText<'a> {
+    /// The display name.
+    pub full_name: &'a str,
+    /// Mail address.
+    pub email: Option<&'a str>,
+    /// A few words.
+    pub about: Option<&'a str>,
+    /// Where else it can be found.
+    pub website: Option<&'a str>,
+}
+
+/// Changes what an account says of itself.
+pub async fn set_profile(tx: &mut Tx, id: i64, text: &ProfileText<'_>) -> Result<(), DbError> {
+    let sql =
+        "UPDATE account SET full_name = $2, email = $3, about = $4, website = $5 WHERE id = $1";
+    tx.execute(sql, args![id, text.full_name, text.email, text.about, text.website]).await?;
+    Ok(())
+}
+
+/// Makes a user an administrator of the hub, or no longer.
+pub async fn set_admin(tx: &mut Tx, id: i64, is_admin: bool) -> Result<(), DbError> {
+    tx.execute("UPDATE account SET is_admin = $2 WHERE id = $1", args![id, is_admin]).await?;
+    Ok(())
+}
+
+/// Takes an account out of service, or puts it back with `None`.
+pub async fn set_disabled(tx: &mut Tx, id: i64, at: Option<Timestamp>) -> Result<(), DbError> {
+    tx.execute("UPDATE account SET disabled_at = $2 WHERE id = $1", args![id, at]).await?;
+    Ok(())
+}
+
+/// How many administrators are in service.
+pub async fn count_admins(conn: &mut Conn) -> Result<i64, DbError> {
+    let sql = "SELECT COUNT(*) AS n FROM account WHERE kind = 'user' AND is_admin AND disabled_at IS NULL";
+    conn.fetch_one(sql, args![]).await?.int("n")
 }
 
 /// All accounts of a kind by name, after `after`, at most `limit`.
@@ -220,4 +281,25 @@ pub async fn list_memberships(
     );
     let rows = conn.fetch_all(sql, args![user_id]).await?;
     rows.iter().map(|row| Ok((account(row)?, row.parsed("role", OrgRole::parse)?))).collect()
+}
+
+/// The members of an organisation with their role, by name, at most 1,000.
+pub async fn list_members(
+    conn: &mut Conn,
+    org_id: i64,
+) -> Result<Vec<(AccountRow, OrgRole)>, DbError> {
+    let sql = concat!(
+        "SELECT ",
+        columns!(),
+        ", role FROM (SELECT a.*, m.role FROM account a JOIN org_member m ON m.user_id = a.id \
+         WHERE m.org_id = $1) AS membership ORDER BY name_folded LIMIT 1000"
+    );
+    let rows = conn.fetch_all(sql, args![org_id]).await?;
+    rows.iter().map(|row| Ok((account(row)?, row.parsed("role", OrgRole::parse)?))).collect()
+}
+
+/// Takes a member out of an organisation; false when they were none.
+pub async fn remove_member(tx: &mut Tx, org_id: i64, user_id: i64) -> Result<bool, DbError> {
+    let sql = "DELETE FROM org_member WHERE org_id = $1 AND user_id = $2";
+    Ok(tx.execute(sql, args![org_id, user_id]).await? > 0)
 }

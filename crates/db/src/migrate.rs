@@ -35,6 +35,12 @@ const SOURCES: &[Source] = &[
         sqlite: include_str!("../migrations/sqlite/0003_discovery.sql"),
         postgres: include_str!("../migrations/postgres/0003_discovery.sql"),
     },
+    Source {
+        version: 4,
+        name: "accounts",
+        sqlite: include_str!("../migrations/sqlite/0004_accounts.sql"),
+        postgres: include_str!("../migrations/postgres/0004_accounts.sql"),
+    },
 ];
 
 /// Times a migration of an SQLite file is tried while other processes migrate it too.

@@ -42,6 +42,8 @@ pub struct Refusal {
     pub hint: Option<String>,
     /// The repository does not exist, or not for this caller. 401 where logging in may help.
     pub is_hidden_repo: bool,
+    /// Somebody must sign in first.
+    pub needs_login: bool,
 }
 
 /// What every representation of an error is made from.
@@ -151,6 +153,7 @@ impl IntoResponse for ApiError {
                 _ => None,
             },
             is_hidden_repo: matches!(error, Error::NotFound(Missing::Repo { .. })),
+            needs_login: matches!(error, Error::LoginRequired(_)),
         };
         let mut response = (record.status, headers, axum::Json(body)).into_response();
         response.extensions_mut().insert(refusal);

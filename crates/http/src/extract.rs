@@ -10,12 +10,13 @@ use percent_encoding::percent_decode_str;
 use steelyard_core::{Invalid, Namespace, RepoId, RepoKind, RepoName};
 use steelyard_service::{Actor, Error, Hub, Missing};
 
-use crate::ApiError;
+use crate::{ApiError, browser};
 
 /// Longest address a proxy may report, in bytes: an IPv6 address with a zone and a port.
 const FORWARDED_BYTES_MAX: usize = 64;
 
-/// Whoever makes the request, by `Authorization: Bearer` or git's Basic (any user name, the token as password).
+/// Whoever makes the request: by `Authorization: Bearer` or git's Basic (any user name, the token as password), else by the
+/// session of a browser.
 #[derive(Debug, Clone)]
 pub struct Caller(pub Actor);
 
@@ -23,7 +24,10 @@ impl FromRequestParts<Hub> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, hub: &Hub) -> Result<Self, ApiError> {
-        let Some(token) = token_of(&parts.headers)? else { return Ok(Self(Actor::Anonymous)) };
+        let Some(token) = token_of(&parts.headers)? else {
+            let session = browser::session_of(parts, hub).await?;
+            return Ok(Self(session.map_or(Actor::Anonymous, |session| session.actor)));
+        };
         let actor = hub.authenticate(&token, &address_of(parts, hub)).await?;
         Ok(Self(actor))
     }
@@ -41,7 +45,7 @@ impl FromRequestParts<Hub> for ClientAddress {
     }
 }
 
-fn address_of(parts: &Parts, hub: &Hub) -> String {
+pub(crate) fn address_of(parts: &Parts, hub: &Hub) -> String {
     if let Some(address) = forwarded_for(&parts.headers, hub.settings().trusted_proxies) {
         return address.to_owned();
     }
@@ -94,7 +98,8 @@ impl FromRequestParts<Hub> for Target {
 
     async fn from_request_parts(parts: &mut Parts, _hub: &Hub) -> Result<Self, ApiError> {
         // A name that breaks the rules names no repository: same answer as for one that does not exist.
-        let anonymous = !parts.headers.contains_key(header::AUTHORIZATION);
+        let anonymous = !parts.headers.contains_key(header::AUTHORIZATION)
+            && browser::session_secret(&parts.headers).is_none();
         Self::parse(parts.uri.path())
             .ok_or_else(|| Error::NotFound(Missing::Repo { anonymous }).into())
     }

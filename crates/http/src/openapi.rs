@@ -218,6 +218,10 @@ fn who(access: Access) -> &'static str {
     match access {
         Access::Anyone => "anybody",
         Access::User => "any user with a valid token; what the request names may ask for more",
+        Access::Session | Access::Repo(Action::ChangeAccount) => {
+            "any user, signed in with a browser"
+        }
+        Access::Admin | Access::Repo(Action::AdministerHub) => "administrators of the hub",
         Access::Xet(XetScope::Read) => {
             "whoever holds a token of the content store for the repository"
         }
@@ -256,6 +260,8 @@ fn security(access: Access) -> Value {
         Access::Anyone | Access::Repo(Action::ReadRepo | Action::ReadContent) => {
             json!([{}, {"bearer": []}, {"basic": []}])
         }
+        Access::Session => json!([{"session": []}]),
+        Access::Admin => json!([{"session": []}, {"bearer": []}, {"basic": []}]),
         Access::User | Access::Repo(_) => json!([{"bearer": []}, {"basic": []}]),
     }
 }
@@ -264,6 +270,7 @@ fn security_schemes() -> Value {
     json!({
         "bearer": {"type": "http", "scheme": "bearer", "description": "An access token: hf_…"},
         "basic": {"type": "http", "scheme": "basic", "description": "Any user name, an access token as password."},
+        "session": {"type": "apiKey", "in": "cookie", "name": "steelyard_session", "description": "Of a browser."},
         "xet": {"type": "http", "scheme": "bearer", "description": "A token from xet-read-token or xet-write-token."},
         "signature": {"type": "apiKey", "in": "query", "name": "signature", "description": "Made by the hub."},
         "expires": {"type": "apiKey", "in": "query", "name": "expires", "description": "Covered by the signature."},
@@ -274,7 +281,7 @@ fn security_schemes() -> Value {
 fn statuses(route: &Route) -> Vec<u16> {
     let access: &[u16] = match route.access {
         Access::Anyone => &[400, 401, 429],
-        Access::User => &[400, 401, 403, 404, 429],
+        Access::User | Access::Session | Access::Admin => &[400, 401, 403, 404, 429],
         Access::Repo(_) => &[307, 400, 401, 403, 404, 429],
         Access::Xet(_) => &[400, 401, 403, 404],
         Access::Signed => &[400, 403, 404],

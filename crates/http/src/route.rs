@@ -19,6 +19,10 @@ pub enum Access {
     Anyone,
     /// Any user with a valid token.
     User,
+    /// A user who signed in with a browser.
+    Session,
+    /// Administrators of the hub.
+    Admin,
     /// Whoever may do this with the repository named in the path.
     Repo(Action),
     /// Whoever holds a token of the content store for this; what it names must be the token's repository's.

@@ -12,11 +12,13 @@ use steelyard_git::tool::GitBinary;
 
 use crate::Result;
 use crate::access::{Throttle, ThrottleSettings};
+use crate::accounts::TokenUses;
 use crate::counters::Counters;
 use crate::discovery::Discovery;
 use crate::fetch::Hydrations;
 use crate::history::Histories;
 use crate::lfs::LfsSettings;
+use crate::login::{LoginSettings, Passwords};
 use crate::xet::{XetSettings, XetState};
 
 /// What an operator can set.
@@ -38,6 +40,8 @@ pub struct HubSettings {
     pub lfs: LfsSettings,
     /// About Xet.
     pub xet: XetSettings,
+    /// About signing in.
+    pub login: LoginSettings,
 }
 
 /// The largest things that clients may send, as far as an operator can set them.
@@ -89,6 +93,8 @@ struct Inner {
     xet: XetState,
     discovery: Discovery,
     throttle: Throttle,
+    passwords: Passwords,
+    token_uses: TokenUses,
     counters: Counters,
     histories: Histories,
     hydrations: Hydrations,
@@ -121,6 +127,8 @@ impl Hub {
             xet,
             discovery: Discovery::default(),
             throttle,
+            passwords: Passwords::default(),
+            token_uses: TokenUses::default(),
             counters,
             histories: Histories::new(),
             hydrations,
@@ -169,6 +177,16 @@ impl Hub {
     /// Failed logins.
     pub(crate) fn throttle(&self) -> &Throttle {
         &self.inner.throttle
+    }
+
+    /// Computes hashes of passwords.
+    pub(crate) fn passwords(&self) -> &Passwords {
+        &self.inner.passwords
+    }
+
+    /// Which tokens were used.
+    pub(crate) fn token_uses(&self) -> &TokenUses {
+        &self.inner.token_uses
     }
 
     /// What this replica counted.

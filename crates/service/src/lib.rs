@@ -15,6 +15,7 @@ mod history;
 mod hub;
 pub mod jobs;
 pub mod lfs;
+pub mod login;
 pub mod push;
 pub mod refs;
 pub mod repos;

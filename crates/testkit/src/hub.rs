@@ -236,6 +236,7 @@ impl TestHub {
             is_admin: row.is_admin,
             token_role: TokenRole::Write,
             token_name: "test".to_owned(),
+            session: None,
         }))
     }
 

@@ -5,15 +5,17 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
-use steelyard_http::Refusal;
+use steelyard_http::{Refusal, browser};
 
-use crate::frame::Frame;
+use crate::frame::{self, Frame};
 use crate::respond;
 
 #[derive(Template)]
 #[template(path = "error.html")]
 struct ErrorPage {
     frame: Frame,
+    /// Where signing in may help.
+    login: Option<String>,
     status: u16,
     heading: &'static str,
     message: String,
@@ -24,28 +26,43 @@ struct ErrorPage {
 
 /// Gives browsers a page for what the hub refuses. A browser asks for `text/html`; no client of the API does.
 pub(crate) async fn for_browsers(request: Request, next: Next) -> Response {
-    let is_page = [Method::GET, Method::HEAD].contains(request.method())
+    let is_page = [Method::GET, Method::HEAD, Method::POST].contains(request.method())
         && !request.uri().path().starts_with("/api/")
         && wants_html(request.headers());
     if !is_page {
         return next.run(request).await;
     }
     let frame = Frame::of(request.headers(), request.uri());
+    let here = match *request.method() {
+        Method::POST => "/".to_owned(),
+        _ => request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned(),
+    };
+    let is_known = browser::session_secret(request.headers()).is_some();
     let mut response = next.run(request).await;
     if !response.status().is_client_error() && !response.status().is_server_error() {
         return response;
     }
     let refusal = response.extensions_mut().remove::<Refusal>();
-    as_page(frame, response, refusal)
+    let login = frame::login_address(&here);
+    if refusal.as_ref().is_some_and(|refusal| refusal.needs_login) {
+        return respond::see_other(&login);
+    }
+    as_page(frame, response, refusal, Some(login).filter(|_| !is_known))
 }
 
-fn as_page(frame: Frame, response: Response, refusal: Option<Refusal>) -> Response {
+fn as_page(
+    frame: Frame,
+    response: Response,
+    refusal: Option<Refusal>,
+    login: Option<String>,
+) -> Response {
     // That logging in may help is said by the page; a 401 without a scheme to log in by is nothing for browsers.
     let is_hidden = refusal.as_ref().is_some_and(|refusal| refusal.is_hidden_repo);
     let status = if is_hidden { StatusCode::NOT_FOUND } else { response.status() };
     let told = response.headers().get("x-request-id").and_then(|id| id.to_str().ok());
     let page = ErrorPage {
         frame,
+        login: login.filter(|_| [401, 403, 404].contains(&status.as_u16())),
         status: status.as_u16(),
         heading: heading(status, is_hidden),
         message: refusal.as_ref().map_or_else(String::new, |refusal| refusal.message.clone()),

@@ -3,7 +3,9 @@
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Uri, header};
-use steelyard_http::{ApiError, Caller, Origin, Params};
+use steelyard_core::Secret;
+use steelyard_http::{ApiError, Caller, Origin, Params, browser};
+use steelyard_service::login::BrowserSession;
 use steelyard_service::{Actor, Error, Hub};
 
 use crate::Web;
@@ -23,7 +25,21 @@ pub(crate) struct Frame {
     pub(crate) section: &'static str,
     /// The same page as Markdown.
     pub(crate) markdown: Option<String>,
+    /// Who reads, where that is known; an error is shown without asking.
+    pub(crate) reader: Option<Reader>,
     pub(crate) assets: &'static Addresses,
+}
+
+/// Who reads a page.
+#[derive(Debug, Clone)]
+pub(crate) struct Reader {
+    /// The user's name; empty for somebody who is not signed in.
+    pub(crate) name: String,
+    pub(crate) is_admin: bool,
+    /// What forms carry; empty where there is neither a session nor a form.
+    pub(crate) csrf: String,
+    /// Where to come back to after signing in.
+    pub(crate) here: String,
 }
 
 impl Frame {
@@ -35,6 +51,7 @@ impl Frame {
             query: query.unwrap_or_default().to_owned(),
             section: "",
             markdown: None,
+            reader: None,
             assets: addresses(),
         }
     }
@@ -48,14 +65,37 @@ impl Frame {
     }
 }
 
+impl Reader {
+    fn of(actor: &Actor, session: Option<&Secret>, uri: &Uri) -> Self {
+        let user = actor.user();
+        Self {
+            name: user.map(|user| user.name.clone()).unwrap_or_default(),
+            is_admin: user.is_some_and(|user| user.is_admin),
+            csrf: session.map(browser::csrf_token).unwrap_or_default(),
+            here: uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
+        }
+    }
+
+    /// The address of the sign-in page, which leads back here.
+    pub(crate) fn login(&self) -> String {
+        login_address(&self.here)
+    }
+}
+
+/// The address of the sign-in page, which leads to `next`.
+pub(crate) fn login_address(next: &str) -> String {
+    match next {
+        "/" => "/login".to_owned(),
+        next => format!("/login?next={}", crate::links::encode_value(next)),
+    }
+}
+
 fn theme(headers: &HeaderMap) -> Option<&'static str> {
-    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let mut pairs = cookies.flat_map(|value| value.split(';')).map(str::trim);
-    pairs.find_map(|pair| match pair {
-        "theme=dark" => Some("dark"),
-        "theme=light" => Some("light"),
+    match browser::cookie(headers, "theme") {
+        Some("dark") => Some("dark"),
+        Some("light") => Some("light"),
         _ => None,
-    })
+    }
 }
 
 /// A request for a page.
@@ -63,6 +103,8 @@ pub(crate) struct Visit {
     pub(crate) hub: Hub,
     pub(crate) web: Web,
     pub(crate) actor: Actor,
+    /// The session it came with, whether or not the second factor is still missing.
+    pub(crate) session: Option<BrowserSession>,
     pub(crate) params: Params,
     /// The address of this hub, as the reader reaches it.
     pub(crate) origin: String,
@@ -72,22 +114,40 @@ pub(crate) struct Visit {
     pub(crate) as_markdown: bool,
 }
 
+impl Visit {
+    /// What forms of this visit carry; empty without a session.
+    pub(crate) fn csrf(&self) -> String {
+        self.frame.reader.as_ref().map(|reader| reader.csrf.clone()).unwrap_or_default()
+    }
+}
+
 impl FromRequestParts<Hub> for Visit {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, hub: &Hub) -> Result<Self, ApiError> {
-        let Caller(actor) = Caller::from_request_parts(parts, hub).await?;
+        let secret = browser::session_secret(&parts.headers);
+        let (actor, session) = if parts.headers.contains_key(header::AUTHORIZATION) {
+            (Caller::from_request_parts(parts, hub).await?.0, None)
+        } else {
+            let session = match &secret {
+                Some(secret) => hub.browser_session(secret).await?,
+                None => None,
+            };
+            (session.as_ref().map_or(Actor::Anonymous, |session| session.actor.clone()), session)
+        };
         let Ok(Origin(origin)) = Origin::from_request_parts(parts, hub).await;
         let Ok(params) = Params::from_request_parts(parts, hub).await;
+        let reader = Reader::of(&actor, secret.filter(|_| session.is_some()).as_ref(), &parts.uri);
         let web = parts.extensions.get::<Web>().cloned();
         let accept = parts.headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
         Ok(Self {
             hub: hub.clone(),
             web: web.ok_or_else(|| Error::internal("the pages are served without their state"))?,
             actor,
+            session,
             params,
             origin,
-            frame: Frame::of(&parts.headers, &parts.uri),
+            frame: Frame { reader: Some(reader), ..Frame::of(&parts.headers, &parts.uri) },
             as_markdown: accept
                 .is_some_and(|accept| accept.trim_start().starts_with("text/markdown")),
             uri: parts.uri.clone(),

@@ -17,6 +17,7 @@ mod links;
 mod respond;
 mod routes;
 mod state;
+mod submission;
 mod viewers;
 
 pub mod highlight;

@@ -9,9 +9,27 @@ use steelyard_service::discovery::query::{Condition, Query, Term};
 const SEGMENT: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'@').remove(b'+');
 
+/// Longest address that a form may send somebody to, in bytes.
+const LOCAL_BYTES_MAX: usize = 2048;
+
 /// One segment; a slash in it is encoded.
 pub(crate) fn segment(text: &str) -> String {
     utf8_percent_encode(text, SEGMENT).to_string()
+}
+
+/// The value of a parameter of a query string.
+pub(crate) fn encode_value(text: &str) -> String {
+    form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+/// A place within the hub that somebody is to be sent to, as a form or an address named it; the front page for anything
+/// that could lead elsewhere.
+pub(crate) fn local(next: &str) -> &str {
+    let is_local = next.starts_with('/')
+        && !next.starts_with("//")
+        && next.len() <= LOCAL_BYTES_MAX
+        && next.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    if is_local { next } else { "/" }
 }
 
 /// A path of several segments, with its slashes.
@@ -75,6 +93,17 @@ mod tests {
             assert_eq!(listed(RepoKind::Model, facet, word), address);
             let read = Query::parse(text).unwrap();
             assert_eq!(read.terms[0].condition, term(facet, word).condition);
+        }
+    }
+
+    #[test]
+    fn nobody_is_sent_elsewhere() {
+        for here in ["/", "/a/b?x=%2F", "/settings/tokens#new"] {
+            assert_eq!(local(here), here);
+        }
+        let long = format!("/{}", "a".repeat(2048));
+        for other in ["", "//evil", "/\\evil", "https://evil", "evil", "/a\r\nb", "/a b", &long] {
+            assert_eq!(local(other), "/", "{other}");
         }
     }
 

@@ -5,6 +5,8 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use steelyard_service::{Error, Result};
 
+use crate::links;
+
 /// No script and no style but the hub's own files, no frame around or inside. Cards may show pictures, sounds and films from
 /// elsewhere, over TLS.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https: data:; \
@@ -48,4 +50,20 @@ pub(crate) fn markdown(body: String) -> Response {
         HeaderValue::from_static("default-src 'none'; sandbox"),
     );
     (headers, body).into_response()
+}
+
+/// To another page of the hub, which the browser asks for with GET.
+pub(crate) fn see_other(to: &str) -> Response {
+    let mut headers = common();
+    let to = HeaderValue::from_str(links::local(to)).unwrap_or(HeaderValue::from_static("/"));
+    headers.insert(header::LOCATION, to);
+    (StatusCode::SEE_OTHER, headers).into_response()
+}
+
+/// A page that holds a secret, or refuses what a form sent: no cache keeps it.
+pub(crate) fn form(status: StatusCode, template: &impl Template) -> Result<Response> {
+    let body = template.render().map_err(Error::internal)?;
+    let mut response = html(status, body);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
 }

@@ -15,6 +15,8 @@ pub struct UserActor {
     pub token_role: TokenRole,
     /// The token's name.
     pub token_name: String,
+    /// The browser's session they came with instead of a token.
+    pub session: Option<i64>,
 }
 
 /// Whoever makes a request.

@@ -21,6 +21,10 @@ pub enum Action {
     AdministerRepo,
     /// Create a repository in a namespace, or move one there.
     CreateRepo,
+    /// Change their own account: password, sessions, tokens, keys.
+    ChangeAccount,
+    /// Administrate the hub: accounts, jobs, storage, configuration.
+    AdministerHub,
 }
 
 /// How the actor stands to the repository or namespace.
@@ -36,6 +40,17 @@ pub struct Standing {
     pub org_role: Option<OrgRole>,
     /// The actor created the repository.
     pub is_creator: bool,
+}
+
+impl Standing {
+    /// Towards the hub as a whole, or one's own account.
+    pub const HUB: Self = Self {
+        visibility: Visibility::Public,
+        gated_out: false,
+        is_owner: false,
+        org_role: None,
+        is_creator: false,
+    };
 }
 
 /// The answer.
@@ -74,6 +89,9 @@ pub fn authorize(actor: &Actor, action: Action, standing: &Standing) -> Verdict 
         Action::CreateRepo => {
             token_writes && (is_admin || standing.is_owner || role >= Some(OrgRole::Contributor))
         }
+        // Tokens leak more easily than sessions; one that leaked must not make more of them.
+        Action::ChangeAccount => user.is_some_and(|user| user.session.is_some()),
+        Action::AdministerHub => token_writes && is_admin,
     };
     if allowed { Verdict::Allow } else { Verdict::Forbid }
 }
@@ -90,6 +108,7 @@ mod tests {
             is_admin,
             token_role,
             token_name: "t".into(),
+            session: None,
         })
     }
 
@@ -143,6 +162,27 @@ mod tests {
             };
             let verdicts: String = actions.into_iter().map(letter).collect();
             assert_eq!(&verdicts, expected, "{actor:?} {standing:?}");
+        }
+    }
+
+    #[test]
+    fn an_account_is_changed_in_a_session_and_the_hub_by_administrators() {
+        let in_session = |actor: Actor| match actor {
+            Actor::User(user) => Actor::User(UserActor { session: Some(7), ..user }),
+            Actor::Anonymous => Actor::Anonymous,
+        };
+        let (read, write) = (TokenRole::Read, TokenRole::Write);
+        for (actor, account, hub) in [
+            (Actor::Anonymous, Verdict::Forbid, Verdict::Forbid),
+            (user(false, write), Verdict::Forbid, Verdict::Forbid),
+            (in_session(user(false, write)), Verdict::Allow, Verdict::Forbid),
+            (user(true, read), Verdict::Forbid, Verdict::Forbid),
+            (user(true, write), Verdict::Forbid, Verdict::Allow),
+            (in_session(user(true, write)), Verdict::Allow, Verdict::Allow),
+        ] {
+            let verdict = |action| authorize(&actor, action, &Standing::HUB);
+            assert_eq!(verdict(Action::ChangeAccount), account, "{actor:?}");
+            assert_eq!(verdict(Action::AdministerHub), hub, "{actor:?}");
         }
     }
 

@@ -3,13 +3,15 @@
 use serde_json::json;
 use steelyard_core::{Namespace, OrgRole, Secret, TokenRole, Visibility};
 use steelyard_db::account::{self, AccountKind, AccountRow, NewAccount};
-use steelyard_db::{Conn, DbError, event, token};
+use steelyard_db::{Conn, DbError, Tx, event, token};
 
 use crate::access::hash_token;
 use crate::access::token::{check_chosen_token, generate_token};
 use crate::{Error, Hub, Missing, Result};
 
 const FULL_NAME_BYTES_MAX: usize = 200;
+/// RFC 5321, 4.5.3.1.3, without the angle brackets.
+const EMAIL_BYTES_MAX: usize = 254;
 
 /// A user to create.
 #[derive(Debug, Default, Clone)]
@@ -70,14 +72,24 @@ impl Hub {
         wanted: &CreateUser,
         default_visibility: Visibility,
     ) -> Result<AccountRow> {
+        let mut tx = self.db().write().await?;
+        let row = self.create_account_on(&mut tx, kind, wanted, default_visibility).await?;
+        tx.commit().await?;
+        Ok(row)
+    }
+
+    /// Creates an account in a transaction of the caller's.
+    pub(crate) async fn create_account_on(
+        &self,
+        tx: &mut Tx,
+        kind: AccountKind,
+        wanted: &CreateUser,
+        default_visibility: Visibility,
+    ) -> Result<AccountRow> {
         let name = Namespace::parse_new(&wanted.name)?;
         let full_name = wanted.full_name.as_deref().unwrap_or(name.as_str());
-        if full_name.len() > FULL_NAME_BYTES_MAX {
-            return Err(Error::invalid("full name", "must have at most 200 bytes"));
-        }
-        if wanted.email.as_deref().is_some_and(|email| email.len() > 254 || !email.contains('@')) {
-            return Err(Error::invalid("email", "must be a mail address"));
-        }
+        check_full_name(full_name)?;
+        wanted.email.as_deref().map_or(Ok(()), check_email)?;
         let new = NewAccount {
             public_id: self.fresh_id(),
             kind,
@@ -88,17 +100,15 @@ impl Hub {
             default_visibility,
             created_at: self.now(),
         };
-        let mut tx = self.db().write().await?;
-        let id = match account::create_account(&mut tx, &new).await {
+        let id = match account::create_account(tx, &new).await {
             Err(DbError::Conflict { .. }) => {
                 return Err(Error::conflict(format!("the name {name} is taken")));
             }
             other => other?,
         };
         let payload = json!({"account_id": id, "kind": kind.as_str(), "name": name.as_str()});
-        event::append_event(&mut tx, "account.create", None, None, &payload, self.now()).await?;
-        let row = account::find_account_by_id(&mut tx, id).await?;
-        tx.commit().await?;
+        event::append_event(tx, "account.create", None, None, &payload, self.now()).await?;
+        let row = account::find_account_by_id(tx, id).await?;
         row.ok_or_else(|| Error::internal("a new account cannot be read back"))
     }
 
@@ -115,46 +125,40 @@ impl Hub {
 
     /// Creates a token and returns its text, which is stored nowhere.
     pub async fn create_token(&self, wanted: &CreateToken) -> Result<Secret> {
-        if wanted.name.is_empty()
-            || wanted.name.len() > 96
-            || wanted.name.chars().any(char::is_control)
-        {
-            return Err(Error::invalid(
-                "name",
-                "a token's name must have 1 to 96 printable characters",
-            ));
+        let mut tx = self.db().write().await?;
+        let user = find(&mut tx, &wanted.user, AccountKind::User).await?;
+        let value = self.create_token_on(&mut tx, &user, wanted).await?;
+        tx.commit().await?;
+        Ok(value)
+    }
+
+    /// Creates a token in a transaction of the caller's.
+    pub(super) async fn create_token_on(
+        &self,
+        tx: &mut Tx,
+        user: &AccountRow,
+        wanted: &CreateToken,
+    ) -> Result<Secret> {
+        let (name, role) = (&wanted.name, wanted.role);
+        if name.is_empty() || name.len() > 96 || name.chars().any(char::is_control) {
+            let rule = "a token's name must have 1 to 96 printable characters";
+            return Err(Error::invalid("name", rule));
         }
         if let Some(value) = &wanted.value {
             check_chosen_token(value.expose())?;
         }
         let value = wanted.value.clone().unwrap_or_else(|| generate_token(self.rng()));
-        let mut tx = self.db().write().await?;
-        let user = find(&mut tx, &wanted.user, AccountKind::User).await?;
-        let (id, hash) = (self.fresh_id(), hash_token(value.expose()));
-        match token::create_token(
-            &mut tx,
-            &id,
-            user.id,
-            &wanted.name,
-            wanted.role,
-            hash,
-            self.now(),
-        )
-        .await
-        {
+        let (id, hash, now) = (self.fresh_id(), hash_token(value.expose()), self.now());
+        match token::create_token(tx, &id, user.id, name, role, hash, now).await {
             Err(DbError::Conflict { .. }) => {
-                let message = format!(
-                    "{} has a token named \"{}\", or the value is in use",
-                    user.name, wanted.name
-                );
+                let who = &user.name;
+                let message = format!("{who} has a token named \"{name}\", or the value is in use");
                 return Err(Error::conflict(message));
             }
             other => other?,
         }
-        let payload =
-            json!({"user_id": user.id, "name": wanted.name, "role": wanted.role.as_str()});
-        event::append_event(&mut tx, "token.create", None, None, &payload, self.now()).await?;
-        tx.commit().await?;
+        let payload = json!({"user_id": user.id, "name": name, "role": role.as_str()});
+        event::append_event(tx, "token.create", None, None, &payload, now).await?;
         Ok(value)
     }
 
@@ -189,6 +193,25 @@ impl Hub {
         let mut conn = self.db().read().await?;
         Ok(account::count_users(&mut conn).await? == 0)
     }
+}
+
+pub(super) fn check_full_name(name: &str) -> Result<()> {
+    if name.len() > FULL_NAME_BYTES_MAX || name.chars().any(char::is_control) {
+        return Err(Error::invalid("full name", "must have at most 200 printable bytes"));
+    }
+    Ok(())
+}
+
+pub(super) fn check_email(email: &str) -> Result<()> {
+    let is_sound = email.len() <= EMAIL_BYTES_MAX
+        && email.split_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty())
+        && !email.chars().any(|c| c.is_control() || c.is_whitespace());
+    if is_sound { Ok(()) } else { Err(Error::invalid("email", "must be a mail address")) }
+}
+
+/// The user of that name.
+pub(crate) async fn find_user(conn: &mut Conn, name: &str) -> Result<AccountRow> {
+    find(conn, name, AccountKind::User).await
 }
 
 async fn find(conn: &mut Conn, name: &str, kind: AccountKind) -> Result<AccountRow> {

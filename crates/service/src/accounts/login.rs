@@ -29,16 +29,18 @@ impl Hub {
             return Err(Error::RateLimited { retry_after_secs });
         }
         let mut conn = self.db().read().await?;
-        let Some(row) = token::find_token(&mut conn, hash_token(token)).await? else {
+        let Some(row) = token::find_token(&mut conn, hash_token(token), self.now()).await? else {
             throttle.record_failure(address, self.now());
             return Err(Error::BadCredentials);
         };
+        self.token_uses().note(row.id, self.now());
         Ok(Actor::User(UserActor {
             id: row.user_id,
             name: row.user_name,
             is_admin: row.user_is_admin,
             token_role: row.role,
             token_name: row.name,
+            session: None,
         }))
     }
 

@@ -14,6 +14,10 @@ pub struct Profile {
     pub full_name: String,
     /// Whether it is an organisation.
     pub is_org: bool,
+    /// What its owner says of it.
+    pub about: Option<String>,
+    /// Where else it can be found.
+    pub website: Option<String>,
 }
 
 impl Hub {
@@ -24,6 +28,12 @@ impl Hub {
         let mut conn = self.db().read().await?;
         let row = account::find_account(&mut conn, &name).await?.ok_or_else(missing)?;
         let is_org = row.kind == AccountKind::Org;
-        Ok(Profile { name: row.name, full_name: row.full_name, is_org })
+        Ok(Profile {
+            name: row.name,
+            full_name: row.full_name,
+            is_org,
+            about: row.about,
+            website: row.website,
+        })
     }
 }

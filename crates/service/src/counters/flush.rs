@@ -25,6 +25,12 @@ pub async fn run(hub: Hub, stop: CancellationToken) {
             () = hub.counters().full.notified() => {}
             () = stop.cancelled() => return,
         }
+        if let Err(error) = hub.flush_token_uses().await {
+            tracing::warn!(
+                error = chain(&error),
+                "writing when tokens were used failed; it is kept"
+            );
+        }
         if let Err(error) = hub.flush_downloads().await {
             tracing::warn!(error = chain(&error), "writing the counters failed; they are kept");
             tokio::select! {

@@ -40,13 +40,17 @@ pub(crate) enum JobKind {
     ReposPurge,
     /// Takes old days out of the counters.
     CountersRoll,
+    /// Sends somebody a code for a new password.
+    MailReset,
+    /// Deletes sessions and codes whose time is over.
+    LoginsTrim,
     /// Trims the table of jobs.
     JobsTrim,
 }
 
 impl JobKind {
     /// All of them.
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::GitJoin,
         Self::GitDrop,
         Self::GitRepack,
@@ -63,6 +67,8 @@ impl JobKind {
         Self::PacksOrphans,
         Self::ReposPurge,
         Self::CountersRoll,
+        Self::MailReset,
+        Self::LoginsTrim,
         Self::JobsTrim,
     ];
 
@@ -85,6 +91,8 @@ impl JobKind {
             Self::PacksOrphans => "packs.orphans",
             Self::ReposPurge => "repos.purge",
             Self::CountersRoll => "counters.roll",
+            Self::MailReset => "mail.reset",
+            Self::LoginsTrim => "logins.trim",
             Self::JobsTrim => "jobs.trim",
         }
     }
@@ -96,15 +104,19 @@ impl JobKind {
     /// Seconds from the end of one run to the next, for jobs about the whole hub.
     pub(crate) fn interval_secs(self) -> Option<i64> {
         match self {
-            Self::GitJoin | Self::GitDrop | Self::GitRepack | Self::LfsChunk | Self::XetVerify => {
-                None
-            }
+            Self::GitJoin
+            | Self::GitDrop
+            | Self::GitRepack
+            | Self::LfsChunk
+            | Self::XetVerify
+            | Self::MailReset => None,
             Self::LfsSweep
             | Self::LfsUnchunked
             | Self::XetSweep
             | Self::XetUnverified
             | Self::PacksSweep
             | Self::ReposPurge
+            | Self::LoginsTrim
             | Self::JobsTrim => Some(600),
             // A day goes out of the sums within an hour of its end.
             Self::CountersRoll => Some(3600),
@@ -139,6 +151,8 @@ impl Hub {
             JobKind::PacksOrphans => Box::pin(self.sweep_orphan_packs(self.now())).await.map(drop),
             JobKind::ReposPurge => Box::pin(self.purge_repos(self.now())).await.map(drop),
             JobKind::CountersRoll => Box::pin(self.roll_counters()).await,
+            JobKind::MailReset => Box::pin(self.mail_reset(key_of(job, "user")?)).await,
+            JobKind::LoginsTrim => Box::pin(self.trim_logins(self.now())).await.map(drop),
             JobKind::JobsTrim => Box::pin(self.trim_jobs(self.now())).await.map(drop),
         }
     }

@@ -22,6 +22,8 @@
 //! | `packs.orphans` | deletes stored packs that never got a row | nothing |
 //! | `repos.purge` | deletes what is left of repositories deleted a week ago | those |
 //! | `counters.roll` | takes days that are older than 30 days out of the counters | who downloaded something two days ago |
+//! | `mail.reset` | sends somebody a code for a new password | nothing |
+//! | `logins.trim` | deletes sessions, codes and counts of wrong tries whose time is over | those |
 //! | `jobs.trim` | deletes the rows of ended jobs | those |
 
 mod kind;

@@ -238,6 +238,7 @@ async fn grantee(tx: &mut Tx, upload: &UploadRow) -> Result<(RepoRow, Actor)> {
         // The grant itself was made for a token that may write.
         token_role: TokenRole::Write,
         token_name: "upload grant".to_owned(),
+        session: None,
     });
     Ok((repo, actor))
 }

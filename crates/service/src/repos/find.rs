@@ -170,6 +170,7 @@ fn refusal(actor: &Actor, action: Action, row: &RepoRow) -> Error {
         Action::LikeRepo => "like",
         Action::AdministerRepo => "administer",
         Action::CreateRepo => "create",
+        Action::ChangeAccount | Action::AdministerHub => "act upon",
     };
     match actor.user() {
         None => Error::LoginRequired(format!("to {what} {} {}", row.kind, row.repo)),

@@ -87,6 +87,7 @@ impl Hub {
                         XetScope::Write => TokenRole::Write,
                     },
                     token_name: "xet".to_owned(),
+                    session: None,
                 })
             }
         };

@@ -246,6 +246,7 @@ async fn user(hub: &Hub, name: &str) -> Actor {
         is_admin: false,
         token_role: TokenRole::Write,
         token_name: "test".to_owned(),
+        session: None,
     })
 }
 

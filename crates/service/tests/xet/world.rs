@@ -199,6 +199,7 @@ async fn create_user(hub: &Hub, name: &str) -> Actor {
         is_admin,
         token_role: TokenRole::Write,
         token_name: "test".to_owned(),
+        session: None,
     })
 }
 

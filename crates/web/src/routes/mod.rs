@@ -1,5 +1,6 @@
 //! The pages as rows of the table of routes: each says who may see it, and a test asks every one (`tests/permissions.rs`).
 
+mod account;
 mod blob;
 mod commits;
 mod compare;
@@ -41,6 +42,10 @@ pub fn table() -> Vec<Route> {
     open("/api/openapi.json", "Describes the routes that programs use", get(help::openapi));
     open("/favicon.ico", "The hub's mark", get(assets::favicon));
     open("/static/{file}", "Styles, scripts and the mark", get(assets::get));
+    account::add(&mut table);
+    let mut open = |path: &str, what, handler| {
+        table.push(Route::new(GET, path, Access::Anyone, what, handler));
+    };
     open("/{ns}", "A user or an organisation", get(profile::page));
     for kind in KINDS {
         let handler = move |visit| list::page(kind, visit);
