@@ -19,8 +19,8 @@ use std::path::PathBuf;
 pub use error::{ConfigError, Problem};
 pub use layers::{Flag, Origin};
 pub use sections::{
-    Accounts, Config, Database, DatabaseSection, Git, Limits, Log, LogFormat, Server, Storage,
-    StorageSection,
+    Accounts, Config, Database, DatabaseSection, Git, Limits, Log, LogFormat, MailSection, Server,
+    SignUp, Storage, StorageSection,
 };
 pub use values::{
     AdminListen, ByteSize, DatabaseUrl, ListenAddress, Period, PublicUrl, SecretText, StorageUrl,

@@ -6,5 +6,6 @@ mod admin_server;
 pub mod cli;
 pub mod commands;
 pub mod config;
+mod mail;
 pub mod open;
 pub mod system;

@@ -8,10 +8,11 @@ use steelyard_core::Rng as _;
 use steelyard_db::{Db, PoolSizes};
 use steelyard_git::tool::{GitBinary, ToolLimits};
 use steelyard_service::access::ThrottleSettings;
+use steelyard_service::login::{LoginSettings, SignUpRule};
 use steelyard_service::xet::XetSettings;
 use steelyard_service::{Hub, HubLimits, HubParts, HubSettings};
 
-use crate::config::{Config, Database, Period, Storage};
+use crate::config::{Config, Database, Period, SignUp, Storage};
 use crate::system::{SystemClock, SystemRng};
 
 /// Opens the database a configuration names, as it is.
@@ -85,6 +86,7 @@ pub async fn open_hub(config: &Config) -> Result<Hub> {
         throttle: throttle_of(config),
         lfs: steelyard_service::lfs::LfsSettings::default(),
         xet: xet_of(config),
+        login: login_of(config)?,
     };
     let program = &config.git.program;
     // A slow client holds its process for as long as it reads: what bounds the work is memory, not cores.
@@ -124,6 +126,20 @@ fn xet_of(config: &Config) -> XetSettings {
     }
 }
 
+fn login_of(config: &Config) -> Result<LoginSettings> {
+    let accounts = &config.accounts;
+    let mailer = crate::mail::mailer(&config.mail);
+    Ok(LoginSettings {
+        sign_up: match accounts.sign_up {
+            SignUp::Closed => SignUpRule::Closed,
+            SignUp::Invitation => SignUpRule::Invitation,
+            SignUp::Open => SignUpRule::Open,
+        },
+        session_idle_secs: secs(accounts.session_idle),
+        mailer: mailer.map_err(|bad| anyhow::anyhow!("{}: {}", bad.key, bad.rule))?,
+    })
+}
+
 fn throttle_of(config: &Config) -> ThrottleSettings {
     let accounts = &config.accounts;
     ThrottleSettings {
@@ -146,5 +162,10 @@ mod tests {
         assert_eq!(limits_of(&config), HubLimits::default());
         assert_eq!(throttle_of(&config), ThrottleSettings::default());
         assert_eq!(xet_of(&config), XetSettings::default());
+        let (ours, theirs) = (login_of(&config).expect("no mail"), LoginSettings::default());
+        assert_eq!(
+            (ours.sign_up, ours.session_idle_secs),
+            (theirs.sign_up, theirs.session_idle_secs)
+        );
     }
 }

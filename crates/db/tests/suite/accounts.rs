@@ -104,10 +104,10 @@ async fn tokens_are_found_by_their_hash_until_revoked(base: Base) {
         .await
         .unwrap();
     tx.commit().await.unwrap();
-    let found = token::find_token(&mut base.read().await, sha256(1)).await.unwrap().unwrap();
+    let found = token::find_token(&mut base.read().await, sha256(1), at(5)).await.unwrap().unwrap();
     assert_eq!((found.user_id, &*found.user_name, found.user_is_admin), (user, "u", false));
     assert_eq!((&*found.name, found.role), ("laptop", TokenRole::Write));
-    assert!(token::find_token(&mut base.read().await, sha256(2)).await.unwrap().is_none());
+    assert!(token::find_token(&mut base.read().await, sha256(2), at(5)).await.unwrap().is_none());
     // Neither the name nor the value is free while it lives.
     for (id, name, hash) in [("t2", "laptop", 2), ("t3", "other", 1)] {
         let mut tx = base.write().await;
@@ -123,8 +123,8 @@ async fn tokens_are_found_by_their_hash_until_revoked(base: Base) {
         .await
         .unwrap();
     tx.commit().await.unwrap();
-    assert!(token::find_token(&mut base.read().await, sha256(1)).await.unwrap().is_none());
-    assert!(token::find_token(&mut base.read().await, sha256(4)).await.unwrap().is_some());
+    assert!(token::find_token(&mut base.read().await, sha256(1), at(5)).await.unwrap().is_none());
+    assert!(token::find_token(&mut base.read().await, sha256(4), at(5)).await.unwrap().is_some());
 }
 
 async fn a_setting_is_made_once(base: Base) {

@@ -10,6 +10,8 @@ mod counters;
 mod feed;
 mod jobs;
 mod lfs;
+mod logins;
+mod own_accounts;
 mod packs;
 mod refs;
 mod repos;

@@ -181,6 +181,22 @@ impl Hub {
         Ok(tx.commit().await?)
     }
 
+    /// As [`Hub::create_reset_code`], for the operator's own commands.
+    pub async fn operator_reset_code(&self, name: &str) -> Result<Secret> {
+        let mut tx = self.db().write().await?;
+        let user = crate::accounts::find_user(&mut tx, name).await?;
+        let code = self.new_reset_code(&mut tx, user.id, None, HANDED_SECS).await?;
+        tx.commit().await?;
+        Ok(code)
+    }
+
+    /// Gives a user a password made by chance, for the first start.
+    pub async fn fresh_password(&self, name: &str) -> Result<Secret> {
+        let password = self.fresh_code();
+        self.set_password(name, &password).await?;
+        Ok(password)
+    }
+
     /// Sets a user's password, as the operator's command does; their sessions end.
     pub async fn set_password(&self, name: &str, new: &Secret) -> Result<()> {
         let hash = self.passwords().hash(new, self.rng()).await?;

@@ -39,7 +39,8 @@ pub enum AdminCommand {
 /// The `admin user` subcommands.
 #[derive(Debug, Clone, Subcommand)]
 pub enum UserCommand {
-    /// Creates a user. A token is made separately: `admin token create`.
+    /// Creates a user and prints a code with which they set their password. Tokens are made by them, or with
+    /// `admin token create`.
     Create {
         /// The user's name: letters, digits, `-`, `_` and `.`.
         #[arg(value_parser = Namespace::parse_new)]
@@ -53,6 +54,12 @@ pub enum UserCommand {
         /// May administrate the hub.
         #[arg(long)]
         admin: bool,
+    },
+    /// Prints a code with which a user sets a new password on the page /reset, good for a day.
+    Reset {
+        /// The user.
+        #[arg(value_parser = Namespace::parse)]
+        name: Namespace,
     },
     /// Lists users by name.
     List,

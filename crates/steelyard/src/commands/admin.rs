@@ -45,11 +45,21 @@ async fn user(hub: &Hub, command: &UserCommand) -> Result<Said> {
                 is_admin: *admin,
             };
             let row = hub.create_user(&wanted).await?;
+            let code = hub.operator_reset_code(&row.name).await?;
+            let name = &row.name;
             let text = format!(
-                "created user {}\na token: steelyard admin token create {} --name laptop --role write\n",
-                row.name, row.name
+                "created user {name}\na password: on the page /reset with the code {}, within a day\n\
+                 a token: steelyard admin token create {name} --name laptop --role write\n",
+                code.expose()
             );
-            Ok(Said { text, json: account(&row) })
+            let mut json = account(&row);
+            json["resetCode"] = json!(code.expose());
+            Ok(Said { text, json })
+        }
+        UserCommand::Reset { name } => {
+            let code = hub.operator_reset_code(name.as_str()).await?;
+            let text = format!("{}\n", code.expose());
+            Ok(Said { text, json: json!({"name": name.as_str(), "resetCode": code.expose()}) })
         }
         UserCommand::List => list(hub, AccountKind::User).await,
     }

@@ -131,11 +131,14 @@ async fn welcome(hub: &Hub, first_admin: &str, url: &str) -> Result<()> {
             value: None,
         };
         let token = hub.create_token(&token).await?;
+        let password = hub.fresh_password(first_admin).await?;
         text.push_str(&format!(
-            "\nThis is the first start. The administrator is \"{first_admin}\"; this token is shown only now:\n\n    {}\n\n\
-             On the client:\n\n    export HF_ENDPOINT={url}\n    hf auth login --token {}\n    \
+            "\nThis is the first start. The administrator is \"{first_admin}\". Password and token are shown only now:\n\n    \
+             password  {}\n    token     {}\n\n\
+             In a browser: {url}/login\n\nOn a client:\n\n    export HF_ENDPOINT={url}\n    hf auth login --token {}\n    \
              hf upload {first_admin}/my-model ./folder\n\n\
-             More users: steelyard admin user create NAME, steelyard admin token create NAME --name laptop --role write\n",
+             More users: in the browser under Administration, or steelyard admin user create NAME\n",
+            password.expose(),
             token.expose(),
             token.expose(),
         ));

@@ -34,6 +34,8 @@ pub struct Config {
     pub git: Git,
     /// Users and their tokens.
     pub accounts: Accounts,
+    /// Mail that the hub sends.
+    pub mail: MailSection,
 }
 
 /// `[server]`
@@ -217,6 +219,23 @@ pub struct Accounts {
     pub failures_max: NonZeroU32,
     /// The time in which failed authentications are counted.
     pub failures_window: Period,
+    /// Who may make an account in the browser: "closed" (nobody; administrators make them), "invitation" (whoever has a
+    /// code of an administrator) or "open" (everybody who reaches the hub).
+    pub sign_up: SignUp,
+    /// How long a browser stays signed in after it was last used; 5m to 400d.
+    pub session_idle: Period,
+}
+
+/// Who may make an account in the browser.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SignUp {
+    /// Nobody.
+    Closed,
+    /// Whoever has a code.
+    Invitation,
+    /// Everybody.
+    Open,
 }
 
 impl Default for Accounts {
@@ -225,8 +244,25 @@ impl Default for Accounts {
             first_admin: "operator".to_owned(),
             failures_max: NonZeroU32::new(30).expect("the default is not zero"),
             failures_window: Period::from_secs(60),
+            sign_up: SignUp::Closed,
+            session_idle: Period::from_secs(30 * 24 * 3600),
         }
     }
+}
+
+/// `[mail]`
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct MailSection {
+    /// smtps://USER:PASSWORD@HOST, smtp://USER:PASSWORD@HOST?tls=required, or smtp://HOST for a server that asks for
+    /// neither; without it, the hub sends no mail, and administrators hand out codes for new passwords.
+    pub smtp: Option<SecretText>,
+    /// File that contains the URL, to keep its password out of this one.
+    pub smtp_file: Option<PathBuf>,
+    /// The sender: an address, or NAME <ADDRESS>.
+    pub from: Option<String>,
+    /// Folder that mail is written into as .eml files instead of being sent, to see what would go out.
+    pub folder: Option<PathBuf>,
 }
 
 /// The database to open.
@@ -326,6 +362,16 @@ fn check_together(config: &Config, settings: &Settings, problems: &mut Vec<Probl
         && let Err(error) = steelyard_core::Namespace::parse_new(&config.accounts.first_admin)
     {
         alone("accounts.first_admin", &error.rule);
+    }
+    let idle = config.accounts.session_idle.duration().as_secs();
+    if !(300..=400 * 24 * 3600).contains(&idle) {
+        alone("accounts.session_idle", "must be from 5m to 400d");
+    }
+    if (config.mail.smtp.is_some() || config.mail.folder.is_some()) && config.mail.from.is_none() {
+        alone("mail.from", "must be set where mail is sent");
+    }
+    if let Err(error) = crate::mail::check(&config.mail) {
+        alone(error.key, &error.rule);
     }
     // Text that names a larger size is no pointer to this hub (`steelyard_git::lfs_pointer`).
     let pointers_end = ByteSize::new(steelyard_core::limits::LFS_OBJECT_BYTES_MAX);
