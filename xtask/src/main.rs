@@ -27,6 +27,12 @@ enum Task {
     Setup,
     /// Runs every check and every test, after the set-up.
     Test(test::Options),
+    /// Runs a command beside a real PostgreSQL and S3 server, which end with it: `cargo xtask servers cargo test -p steelyard-db`.
+    Servers {
+        /// The command and its arguments.
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        command: Vec<String>,
+    },
     /// Measures the hub beside nginx, git http-backend and openssl, and prints medians and ratios.
     Bench(bench::Options),
     /// Checks that crates import downwards only.
@@ -43,6 +49,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().task {
         Task::Setup => setup::run(),
         Task::Test(options) => test::run(&options),
+        Task::Servers { command } => test::with_servers(&command),
         Task::Bench(options) => bench::run(&options),
         Task::Floors => floors::run(),
         Task::Openapi { check } => openapi::run(check),

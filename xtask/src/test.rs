@@ -30,6 +30,16 @@ pub(crate) struct Options {
     filter: Vec<String>,
 }
 
+/// Runs one command beside the real servers.
+pub(crate) fn with_servers(command: &[String]) -> Result<()> {
+    let [program, arguments @ ..] = command else { bail!("name a command") };
+    let servers = Servers::start()?;
+    let mut command = Command::new(program);
+    command.args(arguments);
+    servers.export(&mut command);
+    execute(&mut command)
+}
+
 /// Runs every step, goes on after a failed check so that one run tells all, and ends with the list.
 pub(crate) fn run(options: &Options) -> Result<()> {
     claim_target_dir()?;

@@ -36,7 +36,7 @@ CREATE TABLE session (
     seen_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL
 );
-CREATE INDEX session_user ON session (user_id, id);
+CREATE INDEX session_of_user ON session (user_id, id);
 CREATE INDEX session_expires ON session (expires_at);
 -- Codes that somebody was given outside the hub: to set a new password, or to make an account.
 CREATE TABLE login_code (
