@@ -42,6 +42,10 @@ pub(crate) async fn for_browsers(request: Request, next: Next) -> Response {
     if !response.status().is_client_error() && !response.status().is_server_error() {
         return response;
     }
+    // A form that says itself what was wrong with it.
+    if response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == respond::HTML) {
+        return response;
+    }
     let refusal = response.extensions_mut().remove::<Refusal>();
     let login = frame::login_address(&here);
     if refusal.as_ref().is_some_and(|refusal| refusal.needs_login) {

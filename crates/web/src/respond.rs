@@ -13,6 +13,9 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
                       media-src 'self' https:; connect-src 'self'; form-action 'self'; base-uri 'none'; \
                       frame-ancestors 'none'";
 
+/// The media type of every page.
+pub(crate) const HTML: &str = "text/html; charset=utf-8";
+
 fn common() -> HeaderMap {
     let pairs: [(HeaderName, &'static str); 5] = [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -34,8 +37,7 @@ pub(crate) fn page(template: &impl Template) -> Result<Response> {
 /// HTML that a template made.
 pub(crate) fn html(status: StatusCode, body: String) -> Response {
     let mut headers = common();
-    let html = HeaderValue::from_static("text/html; charset=utf-8");
-    headers.insert(header::CONTENT_TYPE, html);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(HTML));
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     (status, headers, body).into_response()
 }

@@ -84,6 +84,9 @@ impl ProfilePage {
             text.push_str(&format!(", {}", hits::escape_cell(&self.profile.full_name)));
         }
         text.push('\n');
+        for line in [&self.profile.about, &self.profile.website].into_iter().flatten() {
+            text.push_str(&format!("\n{}\n", hits::escape_cell(line)));
+        }
         for section in &self.sections {
             let table = hits::as_markdown(&section.rows);
             text.push_str(&format!("\n## {} ({})\n\n{table}", section.title, section.total));

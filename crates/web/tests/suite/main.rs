@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up must fail loudly")]
 
+mod accounts;
+mod browser;
 mod cards;
 mod files;
 mod hostile;

@@ -50,7 +50,10 @@ impl Page {
 
 impl World {
     pub(crate) async fn on(stores: Stores) -> Self {
-        let test = TestHub::start(stores).await.unwrap();
+        Self::of(TestHub::start(stores).await.unwrap()).await
+    }
+
+    pub(crate) async fn of(test: TestHub) -> Self {
         let alice = test.user("alice", TokenRole::Write).await.unwrap();
         let mallory = test.user("mallory", TokenRole::Write).await.unwrap();
         Self { test, alice, mallory }
