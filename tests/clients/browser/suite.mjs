@@ -15,7 +15,8 @@
 // 4. A flow that needs an account begins with `await signIn(visit.page, name)` (`people.mjs`), which goes through the real
 //    login page. A flow that changes something makes its own repository first (`scene.mjs`, `repo` and `commit`).
 // 5. A new group is a new file with `flows`, a line in GROUPS below, and a name in tests/tests/browser.rs. A new page is a
-//    line in `pages.mjs`, and is then checked for accessibility, for narrow screens and for faults.
+//    line in `pages.mjs`, and is then checked for accessibility, for narrow screens and for faults. Pages that need an
+//    account are a list of their own there, and a flow that signs in and asks `findings` of `accessible.mjs` about it.
 
 import { launch, visit } from "./browser.mjs";
 import * as scene from "./scene.mjs";
