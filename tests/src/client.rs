@@ -139,6 +139,19 @@ impl Client {
         self.command(&tools::node().unwrap()).arg(script).args(args).output().unwrap().into()
     }
 
+    /// Runs a script of `clients/browser/` with Node.js, which drives a browser in front of this hub.
+    pub fn browser(&self, script: &str, args: &[&str]) -> Ran {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/browser");
+        self.command(&tools::node().unwrap())
+            .env("STEELYARD_CHROMIUM", tools::chromium().unwrap())
+            .env("STEELYARD_JAVASCRIPT", tools::javascript().unwrap())
+            .arg(folder.join(script))
+            .args(args)
+            .output()
+            .unwrap()
+            .into()
+    }
+
     /// Runs git in a folder.
     pub fn git(&self, dir: &Path, args: &[&str]) -> Ran {
         let mut command = self.command(&tools::git().unwrap());

@@ -6,7 +6,7 @@
 mod client;
 mod figure;
 mod git;
-mod hub;
+pub(crate) mod hub;
 mod nginx;
 mod rows;
 mod usage;
@@ -69,6 +69,7 @@ const ROWS: &[(&str, Row)] = &[
     ("clone", rows::clone::run),
     ("listing", rows::listing::run),
     ("start", rows::start::run),
+    ("paint", rows::paint::run),
     ("xet", rows::xet::transfer),
     ("xet-edit", rows::xet::edit),
     ("xet-tunes", rows::xet::fine_tunes),

@@ -1,8 +1,10 @@
 //! `cargo xtask`: everything a developer and CI run, in one place.
 
 mod bench;
+mod browser;
 mod floors;
 mod openapi;
+mod screenshots;
 mod setup;
 mod shell;
 mod test;
@@ -21,7 +23,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Installs what the tests need: Debian packages, pinned Python clients, Garage, cargo-deny.
+    /// Installs what the tests need: Debian packages, pinned Python and JavaScript clients, Garage, cargo-deny.
     ///
     /// Says what it is about to install and why, reuses what is there, and does nothing the second time.
     Setup,
@@ -35,6 +37,8 @@ enum Task {
     },
     /// Measures the hub beside nginx, git http-backend and openssl, and prints medians and ratios.
     Bench(bench::Options),
+    /// Takes pictures of the main pages: three widths, light and dark.
+    Screenshots(screenshots::Options),
     /// Checks that crates import downwards only.
     Floors,
     /// Writes docs/openapi.json from the running code.
@@ -51,6 +55,7 @@ fn main() -> ExitCode {
         Task::Test(options) => test::run(&options),
         Task::Servers { command } => test::with_servers(&command),
         Task::Bench(options) => bench::run(&options),
+        Task::Screenshots(options) => screenshots::run(&options),
         Task::Floors => floors::run(),
         Task::Openapi { check } => openapi::run(check),
     };

@@ -136,10 +136,19 @@ pub fn node() -> Result<PathBuf, Error> {
     on_path("node")
 }
 
-/// The folder of the pinned JavaScript clients: what lies in its `node_modules` can be imported by scripts beside it.
+/// The browser that pages are looked at with.
+pub fn chromium() -> Result<PathBuf, Error> {
+    on_path("chromium")
+}
+
+/// The folder of the pinned JavaScript packages, clients and what drives the browser: what lies in its `node_modules` can be
+/// imported by scripts beside it.
 pub fn javascript() -> Result<PathBuf, Error> {
     let folder = root().join("js");
-    present("the JavaScript clients".to_owned(), folder.join("node_modules/@huggingface/hub"))?;
+    for package in ["@huggingface/hub", "playwright-core", "axe-core"] {
+        let at = folder.join("node_modules").join(package);
+        present(format!("the JavaScript package {package}"), at)?;
+    }
     Ok(folder)
 }
 

@@ -144,6 +144,18 @@ function filtering() {
   }
 }
 
+// What does not fit and scrolls can be scrolled by keyboard, also where nothing in it takes the focus.
+function scrolling() {
+  const watch = new ResizeObserver((entries) => {
+    for (const { target } of entries) {
+      const scrolls = target.scrollWidth > target.clientWidth || target.scrollHeight > target.clientHeight;
+      if (scrolls && !target.querySelector("a, button, input")) target.tabIndex = 0;
+      else target.removeAttribute("tabindex");
+    }
+  });
+  for (const block of document.querySelectorAll("pre, .scroll, .prose table, math[display=block]")) watch.observe(block);
+}
+
 // On a narrow screen the filters begin closed: the list is what one came for.
 function narrow() {
   const filters = document.querySelector(".facets-all");
@@ -154,4 +166,5 @@ theme();
 copying();
 fields();
 filtering();
+scrolling();
 narrow();

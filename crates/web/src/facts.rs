@@ -70,7 +70,7 @@ pub(crate) fn column(sources: &Sources<'_>) -> Vec<Fact> {
     add("Built with", word(Facet::Sdk, &facts.sdk, str::to_owned));
     add("Licence", license_lines(sources));
     add("Parameters", parameter_lines(sources.weights));
-    add("Weights", weight_lines(facts));
+    add(if *kind == RepoKind::Dataset { "Format" } else { "Weights" }, weight_lines(facts));
     add("Quantization", quantization_lines(facts));
     add("Context", context_lines(facts));
     add("Architecture", architecture_lines(facts, *kind));

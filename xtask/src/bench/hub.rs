@@ -14,12 +14,12 @@ use super::client::Client;
 const USER: &str = "bench";
 const JSON: &str = "application/json";
 
-pub(super) struct Hub {
+pub(crate) struct Hub {
     process: Process,
     bin: PathBuf,
     data: PathBuf,
-    pub(super) address: String,
-    pub(super) token: String,
+    pub(crate) address: String,
+    pub(crate) token: String,
     /// From the start of the process until it said that it is ready.
     pub(super) ready_after: Duration,
 }
@@ -27,10 +27,15 @@ pub(super) struct Hub {
 impl Hub {
     /// Starts a hub on fresh stores, with one ordinary user.
     pub(super) fn start(bench: &Bench, name: &str) -> Result<Self> {
-        let mut hub = Self::boot(&bench.bin, &bench.dir.path().join(name))?;
-        hub.admin(&["user", "create", USER])?;
+        Self::start_in(&bench.bin, &bench.dir.path().join(name), USER)
+    }
+
+    /// Starts a hub on fresh stores in this folder; the token is that of `user`.
+    pub(crate) fn start_in(bin: &Path, data: &Path, user: &str) -> Result<Self> {
+        let mut hub = Self::boot(bin, data)?;
+        hub.admin(&["user", "create", user])?;
         let made =
-            hub.admin(&["token", "create", USER, "--name", "bench", "--role", "write", "--json"])?;
+            hub.admin(&["token", "create", user, "--name", "bench", "--role", "write", "--json"])?;
         let made: Value = serde_json::from_str(&made)?;
         made["token"].as_str().context("no token")?.clone_into(&mut hub.token);
         Ok(hub)
@@ -80,7 +85,7 @@ impl Hub {
     }
 
     /// Runs an operator's command on the hub's data, beside the running server.
-    pub(super) fn run(&self, args: &[&str]) -> Result<String> {
+    pub(crate) fn run(&self, args: &[&str]) -> Result<String> {
         let output = Command::new(&self.bin).args(args).arg("--data").arg(&self.data).output()?;
         if !output.status.success() {
             bail!("{args:?}: {}", String::from_utf8_lossy(&output.stderr));

@@ -52,6 +52,11 @@ const PACKAGES: &[Package] = &[
     },
     Package { name: "npm", why: "installs the JavaScript client", is_there: || on_path("npm") },
     Package {
+        name: "chromium",
+        why: "the browser that reads the pages in the tests",
+        is_there: || on_path("chromium"),
+    },
+    Package {
         name: "python3-venv",
         why: "environments for the pinned Hub clients",
         is_there: has_venv,

@@ -1,4 +1,5 @@
-//! The JavaScript clients that the tests drive, every version pinned by a lock file.
+//! The JavaScript packages of the tests, every version pinned by a lock file: huggingface.js as a client of the hub,
+//! playwright-core to drive Debian's Chromium (it brings no browser of its own), axe-core to look for what keeps people out.
 
 use std::fs;
 use std::process::Command;
@@ -19,7 +20,10 @@ pub(super) fn ensure() -> Result<()> {
         return Ok(());
     }
     let folder = tools::root().join("js");
-    eprintln!("huggingface.js: a client of the tests, into {}", folder.display());
+    eprintln!(
+        "huggingface.js, Playwright and axe: a client of the tests and what drives the browser, into {}",
+        folder.display()
+    );
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     for (name, text) in [("package.json", PACKAGE), ("package-lock.json", LOCK)] {
         let file = folder.join(name);

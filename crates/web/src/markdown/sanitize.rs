@@ -46,7 +46,8 @@ pub fn clean(html: &str, place: &Place) -> String {
         ])
         .rm_tags(["map", "area"])
         .add_generic_attributes(["id", "align"])
-        .add_tag_attributes("a", ["aria-hidden"])
+        // Anchors of headings have no text; this is their name.
+        .add_tag_attributes("a", ["aria-label"])
         .add_tag_attributes(
             "video",
             ["src", "controls", "width", "height", "poster", "muted", "loop"],
@@ -58,6 +59,7 @@ pub fn clean(html: &str, place: &Place) -> String {
         .add_tag_attributes("input", ["checked"])
         .set_tag_attribute_value("input", "type", "checkbox")
         .set_tag_attribute_value("input", "disabled", "")
+        .set_tag_attribute_value("input", "aria-label", "Task")
         .set_tag_attribute_value("img", "loading", "lazy")
         .allowed_classes(classes())
         .url_schemes(SCHEMES.into_iter().collect())

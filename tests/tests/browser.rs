@@ -1,0 +1,45 @@
+//! People in front of a browser: Chromium reads the pages of a hub that holds a small catalogue and a few models of alice's.
+//!
+//! What is done there is written in `clients/browser/`; the head of its `suite.mjs` says how to add to it.
+
+use steelyard_tests::{Client, Hub, Stores};
+
+/// Repositories of the seeded catalogue: more than two pages of models.
+const REPOS: &str = "120";
+
+fn browse(stores: Stores, groups: &[&str]) {
+    let Some(hub) = Hub::on(stores).start() else { return };
+    let seeded = hub.command(&["dev", "seed", "--repos", REPOS]);
+    assert!(seeded.status.success(), "{}", String::from_utf8_lossy(&seeded.stderr));
+    let alice = Client::new(&hub, "alice", &hub.user("alice"));
+    let told = alice.browser("suite.mjs", groups).success();
+    // How long each flow took; shown where a test's output is.
+    eprintln!("{told}");
+    hub.fsck().unwrap();
+}
+
+#[test]
+fn people_read_on_the_embedded_default() {
+    browse(Stores::Embedded, &["reading"]);
+}
+
+#[test]
+fn people_read_on_servers() {
+    browse(Stores::ScaledOut, &["reading"]);
+}
+
+#[test]
+fn nothing_hostile_runs_on_the_embedded_default() {
+    browse(Stores::Embedded, &["hostile"]);
+}
+
+#[test]
+fn nothing_hostile_runs_on_servers() {
+    browse(Stores::ScaledOut, &["hostile"]);
+}
+
+/// Pages look the same on any store.
+#[test]
+fn everybody_can_use_the_pages() {
+    browse(Stores::Embedded, &["accessible"]);
+}
