@@ -141,10 +141,16 @@ impl Client {
 
     /// Runs a script of `clients/browser/` with Node.js, which drives a browser in front of this hub.
     pub fn browser(&self, script: &str, args: &[&str]) -> Ran {
+        self.browser_with(script, args, &[])
+    }
+
+    /// As [`Client::browser`], with more of an environment.
+    pub fn browser_with(&self, script: &str, args: &[&str], env: &[(&str, &Path)]) -> Ran {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/browser");
         self.command(&tools::node().unwrap())
             .env("STEELYARD_CHROMIUM", tools::chromium().unwrap())
             .env("STEELYARD_JAVASCRIPT", tools::javascript().unwrap())
+            .envs(env.iter().copied())
             .arg(folder.join(script))
             .args(args)
             .output()

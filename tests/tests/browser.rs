@@ -43,3 +43,30 @@ fn nothing_hostile_runs_on_servers() {
 fn everybody_can_use_the_pages() {
     browse(Stores::Embedded, &["accessible"]);
 }
+
+/// Accounts on a hub that lets everybody make one and writes its mail into a folder.
+fn account(stores: Stores) {
+    let mail = tempfile::tempdir().unwrap();
+    let hub = Hub::on(stores)
+        .env("STEELYARD_ACCOUNTS__SIGN_UP", "open")
+        // A suite signs in more often than a person does.
+        .env("STEELYARD_ACCOUNTS__FAILURES_MAX", "1000")
+        .env("STEELYARD_MAIL__FROM", "The hub <hub@example.org>")
+        .env("STEELYARD_MAIL__FOLDER", mail.path().to_str().unwrap());
+    let Some(hub) = hub.start() else { return };
+    let alice = Client::new(&hub, "alice", &hub.user("alice"));
+    let env = [("STEELYARD_MAIL", mail.path())];
+    let told = alice.browser_with("suite.mjs", &["accounts"], &env).success();
+    eprintln!("{told}");
+    hub.fsck().unwrap();
+}
+
+#[test]
+fn people_have_accounts_on_the_embedded_default() {
+    account(Stores::Embedded);
+}
+
+#[test]
+fn people_have_accounts_on_servers() {
+    account(Stores::ScaledOut);
+}

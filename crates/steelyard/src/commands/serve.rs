@@ -133,9 +133,10 @@ async fn welcome(hub: &Hub, first_admin: &str, url: &str) -> Result<()> {
         let token = hub.create_token(&token).await?;
         let password = hub.fresh_password(first_admin).await?;
         text.push_str(&format!(
-            "\nThis is the first start. The administrator is \"{first_admin}\". Password and token are shown only now:\n\n    \
-             password  {}\n    token     {}\n\n\
-             In a browser: {url}/login\n\nOn a client:\n\n    export HF_ENDPOINT={url}\n    hf auth login --token {}\n    \
+            "\nThis is the first start. The administrator is \"{first_admin}\"; what follows is shown only now.\n\n\
+             The password, for {url}/login in a browser:\n\n    {}\n\n\
+             A token, for clients:\n\n    {}\n\n\
+             On a client:\n\n    export HF_ENDPOINT={url}\n    hf auth login --token {}\n    \
              hf upload {first_admin}/my-model ./folder\n\n\
              More users: in the browser under Administration, or steelyard admin user create NAME\n",
             password.expose(),
