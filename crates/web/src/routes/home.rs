@@ -20,6 +20,8 @@ const OTHERS: usize = 5;
 struct HomePage {
     frame: Frame,
     counts: Vec<(RepoKind, String)>,
+    /// The reader's own, of every kind.
+    yours: Vec<HitRow>,
     trending: Vec<HitRow>,
     recent: Vec<HitRow>,
     datasets: Vec<HitRow>,
@@ -41,6 +43,10 @@ pub(super) async fn page(visit: Visit) -> Result<Response, ApiError> {
     let recent = found(RepoKind::Model, Sort::LastModified, MODELS, false).await?;
     let datasets = found(RepoKind::Dataset, Sort::Trending, OTHERS, true).await?;
     let spaces = found(RepoKind::Space, Sort::Trending, OTHERS, true).await?;
+    let yours = match visit.actor.user() {
+        Some(user) => own(&visit, &user.name).await?,
+        None => Vec::new(),
+    };
     let total = |found: &Found| format::full(found.total.unwrap_or_default());
     let page = HomePage {
         counts: vec![
@@ -48,6 +54,7 @@ pub(super) async fn page(visit: Visit) -> Result<Response, ApiError> {
             (RepoKind::Dataset, total(&datasets)),
             (RepoKind::Space, total(&spaces)),
         ],
+        yours,
         trending: hits::rows(&visit, &trending.repos),
         recent: hits::rows(&visit, &recent.repos),
         datasets: hits::rows(&visit, &datasets.repos),
@@ -60,6 +67,18 @@ pub(super) async fn page(visit: Visit) -> Result<Response, ApiError> {
     Ok(respond::page(&page)?)
 }
 
+async fn own(visit: &Visit, name: &str) -> Result<Vec<HitRow>> {
+    let request = SearchRequest {
+        kinds: RepoKind::ALL.to_vec(),
+        author: Some(name.to_owned()),
+        sort: Sort::LastModified,
+        limit: OTHERS,
+        ..SearchRequest::default()
+    };
+    let found = visit.hub.search(&visit.actor, request).await?;
+    Ok(hits::rows(visit, &found.repos))
+}
+
 impl HomePage {
     fn as_markdown(&self) -> String {
         let mut text = String::from("# Steelyard\n\n");
@@ -67,12 +86,15 @@ impl HomePage {
             text.push_str(&format!("- [{count} {}](/{}.md)\n", kind.plural(), kind.plural()));
         }
         let tables = [
+            ("Yours", &self.yours),
             ("Trending models", &self.trending),
             ("Recently updated models", &self.recent),
             ("Datasets", &self.datasets),
             ("Spaces", &self.spaces),
         ];
-        for (title, rows) in tables {
+        for (title, rows) in
+            tables.into_iter().filter(|(title, rows)| *title != "Yours" || !rows.is_empty())
+        {
             text.push_str(&format!("\n## {title}\n\n{}", hits::as_markdown(rows)));
         }
         text

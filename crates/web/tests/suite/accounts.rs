@@ -247,6 +247,9 @@ async fn private_files_are_seen_in_the_browser_of_their_owner(world: World) {
     browser.get("/alice/secret").await.has(&["Hidden words"]);
     browser.get("/alice/secret/resolve/main/README.md").await.has(&["Hidden words"]);
     browser.get("/models").await.has(&["<b>secret</b>"]);
+    browser.get("/").await.has(&["<h2>Yours</h2>", "<b>secret</b>"]);
+    browser.get("/index.md").await.has(&["## Yours"]);
+    world.browse("/").await.lacks(&["Yours"]);
     let stranger = Browser::new(&world);
     let page = stranger.get("/alice/secret").await;
     assert_eq!(page.status, StatusCode::NOT_FOUND);
