@@ -66,6 +66,29 @@ pub fn set(readme: &str, key: &str, value: &Value) -> Result<String, PatchError>
     checked(new, &card.data, key, value)
 }
 
+/// The README without the key of its metadata; as it is when it has none.
+pub fn remove(readme: &str, key: &str) -> Result<String, PatchError> {
+    let card = Card::parse(readme)?;
+    let Some(split) = front_matter::split(readme)? else { return Ok(readme.to_owned()) };
+    if !card.data.contains_key(key) {
+        return Ok(readme.to_owned());
+    }
+    let unfit = || PatchError::Unpatchable { key: key.to_owned() };
+    let (from, to) = place_of(&card, key, split.yaml, split.yaml_line).ok_or_else(unfit)?;
+    let (from, to) = (start_of(readme, &split) + from, start_of(readme, &split) + to);
+    let rest = &readme[to..];
+    let rest = rest.strip_prefix("\r\n").or_else(|| rest.strip_prefix('\n')).unwrap_or(rest);
+    let mut expected = card.data;
+    expected.remove(key);
+    compared(format!("{}{rest}", &readme[..from]), &expected, key)
+}
+
+/// Where the metadata block begins, behind its fence.
+fn start_of(readme: &str, split: &front_matter::Split<'_>) -> usize {
+    // The block is a slice of the README.
+    split.yaml.as_ptr().addr() - readme.as_ptr().addr()
+}
+
 /// Makes sure that the new README says what the old one said, but for the key.
 fn checked(
     new: String,
@@ -75,8 +98,12 @@ fn checked(
 ) -> Result<String, PatchError> {
     let mut expected = old.clone();
     expected.insert(key.to_owned(), value.clone());
+    compared(new, &expected, key)
+}
+
+fn compared(new: String, expected: &Map<String, Value>, key: &str) -> Result<String, PatchError> {
     match Card::parse(&new) {
-        Ok(card) if card.data == expected => Ok(new),
+        Ok(card) if card.data == *expected => Ok(new),
         _ => Err(PatchError::Unpatchable { key: key.to_owned() }),
     }
 }

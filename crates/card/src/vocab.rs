@@ -224,6 +224,16 @@ pub fn find_language(code: &str) -> Option<&'static Language> {
     LANGUAGES.get(code)
 }
 
+/// The languages with codes of two letters, by their code.
+pub fn short_languages() -> &'static [&'static Language] {
+    static SHORT: LazyLock<Vec<&'static Language>> = LazyLock::new(|| {
+        let mut short: Vec<_> = LANGUAGES.values().filter(|one| one.code.len() == 2).collect();
+        short.sort_by_key(|one| one.code);
+        short
+    });
+    &SHORT
+}
+
 /// Finds a language by its English or its own name; of several codes for one language the shortest.
 pub fn find_language_by_name(name: &str) -> Option<&'static Language> {
     let lower = name.trim().to_lowercase();

@@ -45,6 +45,12 @@ pub async fn delete_like(
     row.map(|row| row.timestamp("created_at")).transpose()
 }
 
+/// Whether a user likes a repository.
+pub async fn has_like(conn: &mut Conn, repo_id: i64, user_id: i64) -> Result<bool, DbError> {
+    let sql = "SELECT 1 AS liked FROM repo_like WHERE repo_id = $1 AND user_id = $2";
+    Ok(conn.fetch_optional(sql, args![repo_id, user_id]).await?.is_some())
+}
+
 /// Who likes a repository, the latest first, after the like of that moment and user.
 pub async fn list_likers(
     conn: &mut Conn,

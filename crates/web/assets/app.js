@@ -162,6 +162,11 @@ function narrow() {
   if (filters && matchMedia("(max-width: 48rem)").matches) filters.open = false;
 }
 
+// Pages that change something bring a script of their own.
+for (const part of document.querySelectorAll("[data-module]")) {
+  import(part.dataset.module).then((module) => module.start(part));
+}
+
 theme();
 copying();
 fields();

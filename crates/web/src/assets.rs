@@ -35,22 +35,36 @@ static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
     let media_type = "text/javascript; charset=utf-8";
     Asset::new("app", "js", media_type, include_bytes!("../assets/app.js"))
 });
+static CHANGE: LazyLock<Asset> = LazyLock::new(|| {
+    let media_type = "text/javascript; charset=utf-8";
+    Asset::new("change", "js", media_type, include_bytes!("../assets/change.js"))
+});
+static HASHER: LazyLock<Asset> = LazyLock::new(|| {
+    let media_type = "text/javascript; charset=utf-8";
+    Asset::new("hasher", "js", media_type, include_bytes!("../assets/hasher.js"))
+});
 static MARK: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new("mark", "svg", "image/svg+xml", include_bytes!("../assets/mark.svg"))
 });
 
-/// Addresses of what every page loads.
+/// Addresses of what every page loads, and of what pages of change load besides.
 #[derive(Debug, Clone)]
 pub(crate) struct Addresses {
     pub(crate) style: String,
     pub(crate) script: String,
     pub(crate) mark: String,
+    /// The script of pages that change something.
+    pub(crate) change: String,
+    /// The worker that hashes files before they are uploaded.
+    pub(crate) hasher: String,
 }
 
 static ADDRESSES: LazyLock<Addresses> = LazyLock::new(|| Addresses {
     style: STYLE.address(),
     script: SCRIPT.address(),
     mark: MARK.address(),
+    change: CHANGE.address(),
+    hasher: HASHER.address(),
 });
 
 /// Addresses of what every page loads.
@@ -60,7 +74,7 @@ pub(crate) fn addresses() -> &'static Addresses {
 
 /// One of them. The name changes with the content, so whoever has it may keep it.
 pub(crate) async fn get(Path(file): Path<String>, request: HeaderMap) -> Response {
-    let all = [&*STYLE, &*SCRIPT, &*MARK];
+    let all = [&*STYLE, &*SCRIPT, &*MARK, &*CHANGE, &*HASHER];
     let Some(asset) = all.into_iter().find(|asset| asset.file == file) else {
         return StatusCode::NOT_FOUND.into_response();
     };

@@ -14,6 +14,7 @@ mod format;
 mod frame;
 mod hits;
 mod links;
+mod multipart;
 mod respond;
 mod routes;
 mod state;

@@ -1,7 +1,7 @@
 //! What forms send: read with a limit, and only if the form was ours.
 
 use axum::extract::{FromRequest, FromRequestParts, Request};
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use steelyard_core::Secret;
 use steelyard_http::{ApiError, Params, browser, read_body};
@@ -40,23 +40,27 @@ impl FromRequest<Hub> for Submission {
             .into());
         }
         let fields = Params::parse(&read_body(body, FORM_BYTES_MAX).await?);
-        // Nobody can make a browser send a token of the API, so whoever brings one is no forged form.
-        if !parts.headers.contains_key(header::AUTHORIZATION) {
-            browser::check_origin(&parts.headers, hub)?;
-            let session =
-                browser::session_secret(&parts.headers).filter(|_| visit.session.is_some());
-            let form = browser::cookie(&parts.headers, FORM_COOKIE).map(Secret::new);
-            let token = fields.get("csrf");
-            let mut secrets = session.iter().chain(&form);
-            if !secrets.any(|secret| browser::is_ours(token, secret)) {
-                let message =
-                    "this form is out of date; go back, load the page again and send it once more";
-                return Err(Error::Forbidden(message.to_owned()).into());
-            }
-        }
+        check_form(&parts.headers, &visit, fields.get("csrf"))?;
         let visitor = browser::visitor(&parts, hub);
         Ok(Self { visit, visitor, fields })
     }
+}
+
+/// Fails for a form that was not sent from a page of this hub; `token` is its field `csrf`.
+pub(crate) fn check_form(headers: &HeaderMap, visit: &Visit, token: Option<&str>) -> Result<()> {
+    // Nobody can make a browser send a token of the API, so whoever brings one is no forged form.
+    if headers.contains_key(header::AUTHORIZATION) {
+        return Ok(());
+    }
+    browser::check_origin(headers, &visit.hub)?;
+    let session = browser::session_secret(headers).filter(|_| visit.session.is_some());
+    let form = browser::cookie(headers, FORM_COOKIE).map(Secret::new);
+    let mut secrets = session.iter().chain(&form);
+    if secrets.any(|secret| browser::is_ours(token, secret)) {
+        return Ok(());
+    }
+    let message = "this form is out of date; go back, load the page again and send it once more";
+    Err(Error::Forbidden(message.to_owned()))
 }
 
 impl Submission {

@@ -196,3 +196,22 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_key_goes_with_its_lines() {
+    for (readme, key, expected) in [
+        (
+            "---\nlicense: mit\ntags:\n- a\n- b\n# note\nx: 1\n---\n# T\n",
+            "tags",
+            "---\nlicense: mit\n# note\nx: 1\n---\n# T\n",
+        ),
+        ("---\nlicense: mit\n---\n# T\n", "license", "---\n---\n# T\n"),
+        ("---\r\na: 1\r\nb: 2\r\n---\r\nx", "b", "---\r\na: 1\r\n---\r\nx"),
+        ("# T\n", "tags", "# T\n"),
+        ("---\na: 1\n---\n", "tags", "---\na: 1\n---\n"),
+    ] {
+        assert_eq!(remove(readme, key).unwrap(), expected, "{readme:?}");
+    }
+    assert!(remove("---\n{a: 1, b: 2}\n---\n", "a").is_err());
+    assert!(remove("---\na: &x 1\nb: *x\n---\n", "a").is_err());
+}

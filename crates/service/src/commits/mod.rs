@@ -10,6 +10,7 @@ mod plan;
 mod preupload;
 mod pull_request;
 mod queue;
+mod upload;
 
 pub use commit::{CommitAccess, CommitRequest, Committed};
 pub use operation::Operation;
@@ -17,4 +18,5 @@ pub use preupload::{PreuploadAnswer, PreuploadFile, PreuploadQuery, UploadMode};
 
 pub(crate) use access::commit_target;
 pub(crate) use build::signature;
+pub(crate) use operation::check_card;
 pub(crate) use queue::CommitQueue;

@@ -64,7 +64,7 @@ pub(super) fn check(kind: RepoKind, operations: &[Operation]) -> Result<()> {
 }
 
 /// A card whose front matter is wrong is refused, as `git push` refuses it; warnings pass.
-fn check_card(kind: RepoKind, content: &[u8]) -> Result<()> {
+pub(crate) fn check_card(kind: RepoKind, content: &[u8]) -> Result<()> {
     let Ok(text) = std::str::from_utf8(content) else { return Ok(()) };
     let report = steelyard_card::validate(kind, text);
     let Some(issue) = report.errors.first() else { return Ok(()) };

@@ -9,7 +9,7 @@ use steelyard_db::evals;
 use steelyard_db::repo::RepoRow;
 use steelyard_index::{Linked, SearchRequest, Sort};
 
-use crate::revisions::{Entry, Snapshot, result_files, result_of};
+use crate::revisions::{Entry, Snapshot, facts_with_card, result_files, result_of};
 use crate::{Action, Actor, Error, Hub, Result};
 
 /// Files that a report looks at.
@@ -41,18 +41,33 @@ impl Hub {
     ) -> Result<CardReport> {
         let snapshot = self.snapshot(actor, kind, id, revision, Action::ReadRepo).await?;
         let facts = self.parsed_facts(&snapshot)?;
-        let files: Vec<String> = paths(&snapshot)?;
-        let files: Vec<&str> = files.iter().map(String::as_str).collect();
         let readme = self.readme(&snapshot)?;
-        let known = self.known(actor, &snapshot, &facts, &files).await?;
-        let input = ReportInput {
-            kind,
-            readme: readme.as_deref(),
-            facts: &facts,
-            files: &files,
-            known: &known,
-        };
-        Ok(report::report(input))
+        self.report_on(actor, &snapshot, readme.as_deref(), &facts).await
+    }
+
+    /// As [`Hub::card_report`], of a card that is still being written.
+    pub async fn draft_report(
+        &self,
+        actor: &Actor,
+        snapshot: &Snapshot,
+        readme: &str,
+    ) -> Result<CardReport> {
+        let facts = facts_with_card(snapshot, readme)?;
+        self.report_on(actor, snapshot, Some(readme), &facts).await
+    }
+
+    async fn report_on(
+        &self,
+        actor: &Actor,
+        snapshot: &Snapshot,
+        readme: Option<&str>,
+        facts: &Facts,
+    ) -> Result<CardReport> {
+        let files: Vec<String> = paths(snapshot)?;
+        let files: Vec<&str> = files.iter().map(String::as_str).collect();
+        let known = self.known(actor, snapshot, facts, &files).await?;
+        let kind = snapshot.repo.kind;
+        Ok(report::report(ReportInput { kind, readme, facts, files: &files, known: &known }))
     }
 
     /// Code to begin with. A revision that is asked for is named in the code, as the commit it stands for now.

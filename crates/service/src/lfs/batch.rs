@@ -37,6 +37,9 @@ pub struct UploadWays {
     pub parts: bool,
     /// As xorbs and shards.
     pub xet: bool,
+    /// Only in parts: the client takes no other way. A page of the hub may speak to nobody but the hub, so the address
+    /// of an object store would be of no use to it; and what goes in parts can be resumed.
+    pub only_parts: bool,
 }
 
 /// How the files of a batch go up.
@@ -190,7 +193,7 @@ impl Hub {
         if ways.xet && open().next().is_some() && open().all(|size| size > 0) {
             return Transfer::Xet;
         }
-        let threshold = self.settings().lfs.multipart_threshold;
+        let threshold = if ways.only_parts { 0 } else { self.settings().lfs.multipart_threshold };
         match ways.parts && open().any(|size| size > threshold) {
             true => Transfer::Multipart,
             false => Transfer::Basic,

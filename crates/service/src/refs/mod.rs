@@ -8,3 +8,4 @@ pub(crate) mod protection;
 mod squash;
 
 pub use list::RefList;
+pub use protection::list_protected;

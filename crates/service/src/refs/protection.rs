@@ -19,6 +19,14 @@ pub(crate) fn protected_branches(settings: &Value) -> HashSet<&str> {
     list.into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
+/// The names of a repository's protected branches, in order.
+pub fn list_protected(repo: &RepoRow) -> Vec<String> {
+    let mut names: Vec<String> =
+        protected_branches(&repo.settings).into_iter().map(str::to_owned).collect();
+    names.sort();
+    names
+}
+
 /// Checks a list of branches to protect.
 pub(crate) fn check_branches(branches: &[String]) -> Result<()> {
     if branches.len() > BRANCHES_MAX {

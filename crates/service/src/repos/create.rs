@@ -10,8 +10,9 @@ use steelyard_db::{DbError, event, refs, repo};
 use steelyard_git::{BuiltPack, Commit, EntryMode, ObjectKind, PackBuilder, Tree, TreeEntry};
 
 use crate::access::UserActor;
-use crate::commits::signature;
+use crate::commits::{check_card, signature};
 use crate::history::{Change, Landed, LogEntry, broken};
+use crate::revisions::{facts_of_card, record_head};
 use crate::{Actor, Error, Hub, Result};
 
 /// A repository somebody wants to create.
@@ -43,10 +44,23 @@ pub struct CreatedRepo {
 impl Hub {
     /// Creates a repository with one commit that holds its `.gitattributes`.
     pub async fn create_repo(&self, actor: &Actor, wanted: &CreateRepo) -> Result<CreatedRepo> {
+        self.create_repo_with(actor, wanted, None).await
+    }
+
+    /// As [`Hub::create_repo`], with a card in the same commit.
+    pub async fn create_repo_with(
+        &self,
+        actor: &Actor,
+        wanted: &CreateRepo,
+        readme: Option<&str>,
+    ) -> Result<CreatedRepo> {
         let Some(user) = actor.user() else {
             return Err(Error::LoginRequired("creating a repository".to_owned()));
         };
-        let (commit, pack) = self.initial_commit(user, wanted.kind)?;
+        if let Some(readme) = readme {
+            check_card(wanted.kind, readme.as_bytes())?;
+        }
+        let (commit, pack) = self.initial_commit(user, wanted.kind, readme)?;
         let prepared = self.prepare_pack(pack, PackKind::Tail).await?;
         let mut tx = self.db().write().await?;
         let owner = self.namespace_for_new_repo(&mut tx, actor, wanted.namespace.as_ref()).await?;
@@ -78,6 +92,10 @@ impl Hub {
         if landed == Landed::Lost {
             return Err(Error::internal("a new repository changed before it existed"));
         }
+        if let Some(readme) = readme {
+            let facts = facts_of_card(wanted.kind, &id.namespace, readme)?;
+            record_head(&mut tx, repo_id, self.now(), Some(&facts)).await?;
+        }
         let payload = json!({"kind": wanted.kind.as_str(), "repo": id.to_string()});
         event::append_event(
             &mut tx,
@@ -92,16 +110,22 @@ impl Hub {
         Ok(CreatedRepo { public_id: new.public_id, kind: wanted.kind, repo: id })
     }
 
-    fn initial_commit(&self, user: &UserActor, kind: RepoKind) -> Result<(Oid, BuiltPack)> {
+    fn initial_commit(
+        &self,
+        user: &UserActor,
+        kind: RepoKind,
+        readme: Option<&str>,
+    ) -> Result<(Oid, BuiltPack)> {
         let mut pack = PackBuilder::new();
-        let blob =
-            pack.add(ObjectKind::Blob, default_gitattributes(kind).as_bytes()).map_err(broken)?;
-        let entry = TreeEntry {
-            mode: EntryMode::File,
-            name: Bytes::from_static(b".gitattributes"),
-            oid: blob,
-        };
-        let tree = Tree::from_entries(vec![entry]).map_err(broken)?;
+        let mut entries = Vec::new();
+        let files = [(".gitattributes", Some(default_gitattributes(kind))), ("README.md", readme)];
+        for (name, text) in files {
+            let Some(text) = text else { continue };
+            let oid = pack.add(ObjectKind::Blob, text.as_bytes()).map_err(broken)?;
+            let name = Bytes::from_static(name.as_bytes());
+            entries.push(TreeEntry { mode: EntryMode::File, name, oid });
+        }
+        let tree = Tree::from_entries(entries).map_err(broken)?;
         let tree = pack.add(ObjectKind::Tree, tree.data()).map_err(broken)?;
         let email = format!("{}@users.noreply.{}", user.name, self.mail_domain());
         let who = signature(&user.name, &email, self.now());

@@ -3,6 +3,7 @@
 use steelyard_core::{OrgRole, RefName, RepoId, RepoKind, Visibility};
 use steelyard_db::Conn;
 use steelyard_db::account::{self, AccountKind, AccountRow};
+use steelyard_db::likes;
 use steelyard_db::repo::{self, RepoAt, RepoRow};
 
 use crate::access::{Standing, Verdict, authorize};
@@ -143,6 +144,54 @@ impl Hub {
             Verdict::Allow => Ok(account),
             _ => Err(refused()),
         }
+    }
+}
+
+/// What somebody may do with a repository they see: which buttons a page shows. What is done asks again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Rights {
+    /// Open a pull request.
+    pub propose: bool,
+    /// Commit, branch, tag.
+    pub write: bool,
+    /// Change settings, rename, delete.
+    pub administer: bool,
+    /// Like it, or no longer.
+    pub like: bool,
+    /// They like it already.
+    pub is_liked: bool,
+}
+
+impl Hub {
+    /// What `actor` may do with a repository that they were given.
+    pub async fn rights(&self, actor: &Actor, row: &RepoRow) -> Result<Rights> {
+        let Some(user_id) = actor.id() else { return Ok(Rights::default()) };
+        let mut conn = self.db().read().await?;
+        let org_role = match row.owner_kind {
+            AccountKind::Org => account::find_role(&mut conn, row.owner_id, user_id).await?,
+            AccountKind::User => None,
+        };
+        let may = |action| self.decide(actor, row, org_role, action).is_ok();
+        Ok(Rights {
+            propose: may(Action::ProposeChange),
+            write: may(Action::WriteContent),
+            administer: may(Action::AdministerRepo),
+            like: may(Action::LikeRepo),
+            is_liked: likes::has_like(&mut conn, row.id, user_id).await?,
+        })
+    }
+
+    /// The accounts under which `actor` may create repositories, their own first.
+    pub async fn list_namespaces_for_new_repo(&self, actor: &Actor) -> Result<Vec<AccountRow>> {
+        let mut conn = self.db().read().await?;
+        let own = self.namespace_for_new_repo(&mut conn, actor, None).await?;
+        let orgs = account::list_memberships(&mut conn, own.id).await?;
+        let may = |role| {
+            let standing = Standing { org_role: Some(role), ..Standing::HUB };
+            authorize(actor, Action::CreateRepo, &standing) == Verdict::Allow
+        };
+        let orgs = orgs.into_iter().filter(|(_, role)| may(*role)).map(|(org, _)| org);
+        Ok(std::iter::once(own).chain(orgs).collect())
     }
 }
 

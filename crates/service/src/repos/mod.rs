@@ -12,6 +12,7 @@ pub(crate) use find::may_read;
 
 pub use create::{CreateRepo, CreatedRepo};
 pub use duplicate::DuplicateRepo;
+pub use find::Rights;
 pub use list::{ListQuery, StorageEntry};
 pub use settings::{Gating, UpdateSettings};
 pub use steelyard_db::repo::{RepoRow, RepoSort};

@@ -4,7 +4,7 @@ use serde_json::json;
 use steelyard_core::{RepoId, RepoKind, Visibility};
 use steelyard_db::{event, repo};
 
-use crate::refs::protection::{SETTING, check_branches};
+use crate::refs::protection::{SETTING, check_branches, list_protected};
 use crate::{Action, Actor, Hub, Result};
 
 /// How access to file contents is granted.
@@ -41,6 +41,25 @@ pub struct UpdateSettings {
 }
 
 impl Hub {
+    /// Protects a branch, or no longer; the others stay as they are.
+    pub async fn set_protection(
+        &self,
+        actor: &Actor,
+        kind: RepoKind,
+        id: &RepoId,
+        branch: &str,
+        is_protected: bool,
+    ) -> Result<()> {
+        let row = self.repo(actor, kind, id, Action::AdministerRepo).await?;
+        let mut branches = list_protected(&row);
+        branches.retain(|name| name != branch);
+        if is_protected {
+            branches.push(branch.to_owned());
+        }
+        let wanted = UpdateSettings { protected_branches: Some(branches), ..Default::default() };
+        self.update_settings(actor, kind, id, wanted).await
+    }
+
     /// Changes settings of a repository.
     pub async fn update_settings(
         &self,

@@ -142,6 +142,31 @@ pub(crate) fn facts_with(
     })
 }
 
+/// The facts of a repository that holds nothing but this card.
+pub(crate) fn facts_of_card(kind: RepoKind, owner: &Namespace, readme: &str) -> Result<HeadFacts> {
+    let input = CardInput {
+        readme: Some(readme),
+        files: &[".gitattributes", "README.md"],
+        sizes: &[0, 0],
+        ..CardInput::default()
+    };
+    let facts = derive(kind, input);
+    Ok(HeadFacts {
+        bases: bases_of(&facts),
+        evals: results::collect(owner.as_str(), &facts, &[]),
+        card_text: Some(card_text(readme)),
+        facts: serde_json::to_value(facts).map_err(crate::Error::internal)?,
+    })
+}
+
+/// What a repository would say of itself if its card had this text.
+pub(crate) fn facts_with_card(snapshot: &Snapshot, readme: &str) -> Result<Facts> {
+    let history = &snapshot.history;
+    let source = Source { history, tree: snapshot.tree, gguf: None };
+    let listed = list_files(history, snapshot.tree, FILES_MAX)?;
+    source.derive(snapshot.repo.kind, Some(readme), &listed)
+}
+
 /// Records what the head of a default branch says, and that it changed.
 pub(crate) async fn record_head(
     tx: &mut Tx,

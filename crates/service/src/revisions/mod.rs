@@ -19,7 +19,8 @@ pub use snapshot::Snapshot;
 pub use tree::TreeQuery;
 
 pub(crate) use facts::{
-    HEADER_MARK, HeadFacts, WEIGHTS_KEY, compute_facts, facts_with, is_telling, record_head,
+    HEADER_MARK, HeadFacts, WEIGHTS_KEY, compute_facts, facts_of_card, facts_with, facts_with_card,
+    is_telling, record_head,
 };
 pub(crate) use results::{result_files, result_of};
 pub(crate) use snapshot::read_tree_of;

@@ -193,7 +193,7 @@ impl World {
         data: &Bytes,
     ) -> Result<Pointer, Error> {
         let pointer = pointer_of(data);
-        let ways = UploadWays { parts: true, xet: false };
+        let ways = UploadWays { parts: true, ..UploadWays::default() };
         let batch = self.hub.grant_uploads(actor, MODEL, id, ways, &[pointer]).await?;
         let UploadAnswer::Granted(grant) = &batch.answers[0] else {
             assert_eq!(batch.answers[0], UploadAnswer::Present);

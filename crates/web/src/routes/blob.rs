@@ -10,7 +10,7 @@ use steelyard_service::revisions::{Entry, EntryKind, Snapshot};
 use steelyard_service::{Action, Error, Hub, Result};
 
 use super::repo::{Head, revision_of};
-use super::tree::{CommitRow, Crumb, Refs, crumbs, refs};
+use super::tree::{CommitRow, Crumb, Refs, crumbs, is_open, refs};
 use crate::frame::{Frame, Visit};
 use crate::markdown::{Place, Rendered};
 use crate::state::blocking;
@@ -67,6 +67,8 @@ struct BlobPage {
     permalink: String,
     last: Option<CommitRow>,
     view: View,
+    /// The reader may change the file here, or propose to.
+    is_open: bool,
 }
 
 pub(super) async fn page(visit: Visit, target: Target) -> Result<Response, ApiError> {
@@ -87,6 +89,7 @@ pub(super) async fn page(visit: Visit, target: Target) -> Result<Response, ApiEr
     let list = visit.hub.list_refs(&visit.actor, kind, id).await?;
     let page = BlobPage {
         frame: visit.frame.clone().section(kind.plural()),
+        is_open: is_open(&list, &head),
         crumbs: crumbs(&head, &path),
         refs: refs(&list, &head, ""),
         name: path.rsplit('/').next().unwrap_or(&path).to_owned(),

@@ -2,6 +2,7 @@
 
 mod account;
 mod blob;
+mod change;
 mod commits;
 mod compare;
 mod help;
@@ -43,6 +44,7 @@ pub fn table() -> Vec<Route> {
     open("/favicon.ico", "The hub's mark", get(assets::favicon));
     open("/static/{file}", "Styles, scripts and the mark", get(assets::get));
     account::add(&mut table);
+    change::add(&mut table);
     let mut open = |path: &str, what, handler| {
         table.push(Route::new(GET, path, Access::Anyone, what, handler));
     };

@@ -13,7 +13,7 @@ use steelyard_core::{Oid, RepoKind, Revision};
 use steelyard_http::{ApiError, Target};
 use steelyard_service::counters::Usage;
 use steelyard_service::discovery::Lineage;
-use steelyard_service::repos::RepoRow;
+use steelyard_service::repos::{RepoRow, Rights};
 use steelyard_service::revisions::{Content, Snapshot};
 use steelyard_service::{Action, Error, Result};
 
@@ -43,6 +43,10 @@ pub(super) struct Head {
     pub(super) downloads: String,
     pub(super) updated: String,
     pub(super) updated_on: String,
+    /// What the reader may do here.
+    pub(super) rights: Rights,
+    /// What the forms of this head carry.
+    pub(super) csrf: String,
 }
 
 impl Head {
@@ -66,6 +70,8 @@ impl Head {
             downloads: format::short(stats.downloads_30d),
             updated: format::ago(row.last_modified, visit.hub.now()),
             updated_on: format::date(row.last_modified),
+            rights: visit.hub.rights(&visit.actor, row).await?,
+            csrf: visit.csrf(),
         })
     }
 
@@ -124,6 +130,10 @@ struct RepoPage {
     snippets: Vec<Snippet>,
     tags: Vec<String>,
     disclaimer: &'static str,
+    /// There is nothing yet but what the hub put there, and the reader may put something in.
+    is_bare: bool,
+    /// The address of this hub.
+    origin: String,
 }
 
 pub(super) async fn page(visit: Visit, target: Target) -> Result<Response, ApiError> {
@@ -190,17 +200,21 @@ async fn build(visit: &Visit, row: RepoRow, snapshot: Option<Snapshot>) -> Resul
     let lineage = known.lineage.as_ref();
     let is_model = row.kind == RepoKind::Model;
     let spaces = if is_model { hub.spaces_using(actor, &row.repo).await? } else { Vec::new() };
-    let snippets = match snapshot {
+    let snippets = match &snapshot {
         Some(_) => hub.snippets(actor, row.kind, &row.repo, None, &visit.origin).await?,
         None => Vec::new(),
     };
+    let is_bare = snapshot.as_ref().map_or(Ok(true), is_bare)?;
+    let head = Head::of(visit, &row, &revision, "card").await?;
     let day = visit.hub.now().secs().div_euclid(86_400);
     let base = links::repo(row.kind, &row.repo);
     let newest = lineage.and_then(|lineage| lineage.newest_version.clone());
     let space = |id: &String| Some((id.clone(), links::named(RepoKind::Space, id)?));
     Ok(RepoPage {
         frame: visit.frame.clone().section(row.kind.plural()).markdown(format!("{base}.md")),
-        head: Head::of(visit, &row, &revision, "card").await?,
+        is_bare: is_bare && head.rights.write,
+        origin: visit.origin.clone(),
+        head,
         score: readme.as_ref().map(|(_, text)| report::score(row.kind, text, &known.facts)),
         card,
         card_problem: known.facts.card_problem.clone(),
@@ -218,6 +232,13 @@ async fn build(visit: &Visit, row: RepoRow, snapshot: Option<Snapshot>) -> Resul
         disclaimer: lineage.map_or("", |lineage| lineage.licenses.disclaimer),
         facts: known.column,
     })
+}
+
+/// Whether nobody has put in more than a new repository begins with.
+fn is_bare(snapshot: &Snapshot) -> Result<bool> {
+    let files = snapshot.list_files(3)?;
+    let first = |path: &str| [".gitattributes", "README.md"].contains(&path);
+    Ok(files.iter().all(|file| first(&file.path_text())))
 }
 
 /// The card's object id and its text.

@@ -29,6 +29,8 @@ pub(super) struct Refs {
     /// Title of the group, then name and address of each ref.
     pub(super) groups: Vec<(&'static str, Vec<(String, String)>)>,
     pub(super) is_cut: bool,
+    /// Where they are made and deleted, for those who may.
+    pub(super) manage: Option<String>,
 }
 
 struct EntryRow {
@@ -86,6 +88,8 @@ struct TreePage {
     entries: Vec<EntryRow>,
     next: Option<String>,
     readme: Option<std::sync::Arc<Rendered>>,
+    /// The reader may change files here, or propose to.
+    is_open: bool,
 }
 
 pub(super) async fn page(visit: Visit, target: Target) -> Result<Response, ApiError> {
@@ -109,14 +113,12 @@ pub(super) async fn page(visit: Visit, target: Target) -> Result<Response, ApiEr
     // Folders first, each part by name, as people expect.
     listed.items.sort_by_key(|entry| !matches!(entry.kind, EntryKind::Directory));
     let readme = folder_readme(&visit, &snapshot, &head, &folder).await?;
+    let list = visit.hub.list_refs(&visit.actor, target.kind, &target.id).await?;
     let page = TreePage {
         frame: visit.frame.clone().section(target.kind.plural()),
         crumbs: crumbs(&head, &folder),
-        refs: refs(
-            &visit.hub.list_refs(&visit.actor, target.kind, &target.id).await?,
-            &head,
-            &folder,
-        ),
+        is_open: is_open(&list, &head),
+        refs: refs(&list, &head, &folder),
         parent: folder
             .rsplit_once('/')
             .map(|(parent, _)| head.at("tree", parent))
@@ -186,6 +188,15 @@ pub(super) fn crumbs(head: &Head, path: &str) -> Vec<Crumb> {
     crumbs
 }
 
+/// Whether pages offer to change files at the shown revision: a branch, or a pull request.
+pub(super) fn is_open(list: &RefList, head: &Head) -> bool {
+    let named = |refs: &[(String, String, steelyard_core::Oid)]| {
+        refs.iter().any(|(name, full, _)| [name, full].contains(&&head.revision))
+    };
+    let is_proposal = head.revision.starts_with("refs/pr/") && named(&list.pull_requests);
+    head.rights.propose && (named(&list.branches) || is_proposal)
+}
+
 /// Branches, tags and the rest, each with the address of the same folder there.
 pub(super) fn refs(list: &RefList, head: &Head, path: &str) -> Refs {
     let groups = [
@@ -194,7 +205,9 @@ pub(super) fn refs(list: &RefList, head: &Head, path: &str) -> Refs {
         ("Pull requests", &list.pull_requests, true),
         ("Conversions", &list.converts, true),
     ];
-    let mut refs = Refs::default();
+    let from = links::query(&[("from", &head.revision)]);
+    let manage = head.rights.write.then(|| format!("{}/refs{from}", head.base));
+    let mut refs = Refs { manage, ..Refs::default() };
     for (title, group, is_full) in groups {
         refs.is_cut |= group.len() > REFS;
         let link = |(name, full, _): &(String, String, _)| {

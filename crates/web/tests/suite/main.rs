@@ -5,6 +5,7 @@
 mod accounts;
 mod browser;
 mod cards;
+mod change;
 mod files;
 mod hostile;
 mod lists;

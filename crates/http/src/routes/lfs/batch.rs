@@ -74,7 +74,8 @@ struct Call<'a> {
 impl Call<'_> {
     async fn upload(&self, request: &BatchRequest) -> Result<BatchResponse, Error> {
         let takes = |wanted: &str| request.transfers.iter().any(|name| name == wanted);
-        let ways = UploadWays { parts: takes("multipart"), xet: takes("xet") };
+        let parts = takes("multipart");
+        let ways = UploadWays { parts, xet: takes("xet"), only_parts: parts && !takes("basic") };
         let wanted: Vec<Pointer> =
             request.objects.iter().filter_map(ObjectRequest::pointer).collect();
         let (kind, id) = (self.target.kind, &self.target.id);

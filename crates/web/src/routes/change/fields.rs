@@ -1,0 +1,230 @@
+//! The metadata of a card as a form: each field is one key, and what is changed there changes no other byte of the card.
+
+use serde_json::Value;
+use steelyard_card::patch::{self, PatchError};
+use steelyard_card::{Card, vocab};
+use steelyard_core::RepoKind;
+
+/// Most words of one list.
+const WORDS_MAX: usize = 200;
+
+/// How a value is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// One word.
+    Word,
+    /// One word as itself, several as a list.
+    WordOrList,
+    /// Always a list.
+    List,
+}
+
+/// A key of the metadata that has a field.
+#[derive(Debug)]
+struct Key {
+    name: &'static str,
+    label: &'static str,
+    form: Form,
+    help: &'static str,
+    /// The vocabulary it is completed from.
+    words: &'static str,
+}
+
+const fn key(
+    name: &'static str,
+    label: &'static str,
+    form: Form,
+    help: &'static str,
+    words: &'static str,
+) -> Key {
+    Key { name, label, form, help, words }
+}
+
+const LICENSE: Key = key("license", "Licence", Form::WordOrList, "", "licenses");
+const LANGUAGE: Key = key(
+    "language",
+    "Languages",
+    Form::WordOrList,
+    "Codes, with commas between them: en, de",
+    "languages",
+);
+const TAGS: Key = key("tags", "Tags", Form::List, "With commas between them", "");
+const DATASETS: Key =
+    key("datasets", "Datasets", Form::List, "That it was trained on: owner/name, …", "");
+
+const OF_MODEL: &[Key] = &[
+    key("pipeline_tag", "Task", Form::Word, "", "tasks"),
+    key("library_name", "Library", Form::Word, "", "libraries"),
+    LICENSE,
+    LANGUAGE,
+    DATASETS,
+    key(
+        "base_model",
+        "Base model",
+        Form::WordOrList,
+        "What it was made from: owner/name",
+        "models",
+    ),
+    TAGS,
+];
+const OF_DATASET: &[Key] = &[
+    key("pretty_name", "Title", Form::Word, "", ""),
+    key("task_categories", "Tasks", Form::List, "", "tasks"),
+    LICENSE,
+    LANGUAGE,
+    TAGS,
+];
+const OF_SPACE: &[Key] = &[
+    key("title", "Title", Form::Word, "", ""),
+    key("short_description", "In a line", Form::Word, "", ""),
+    LICENSE,
+    key("models", "Models", Form::List, "That it uses: owner/name, …", ""),
+    DATASETS,
+    TAGS,
+];
+
+fn keys_of(kind: RepoKind) -> &'static [Key] {
+    match kind {
+        RepoKind::Model | RepoKind::Kernel => OF_MODEL,
+        RepoKind::Dataset => OF_DATASET,
+        RepoKind::Space => OF_SPACE,
+    }
+}
+
+/// A field of the form.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Field {
+    pub(super) name: &'static str,
+    pub(super) label: &'static str,
+    pub(super) help: &'static str,
+    pub(super) words: &'static str,
+    pub(super) value: String,
+}
+
+/// A vocabulary: its id, then words with what they mean.
+pub(super) type Words = (&'static str, Vec<(&'static str, &'static str)>);
+
+/// The vocabularies that the fields of a kind are completed from.
+pub(super) fn vocabularies(kind: RepoKind) -> Vec<Words> {
+    let wanted = |words: &str| keys_of(kind).iter().any(|key| key.words == words);
+    let all: [Words; 4] = [
+        ("licenses", vocab::licenses().iter().map(|one| (one.id, one.name.as_str())).collect()),
+        ("tasks", vocab::pipeline_tags().iter().map(|one| (one.id, one.name.as_str())).collect()),
+        ("libraries", vocab::libraries().iter().map(|one| (one.id, one.label.as_str())).collect()),
+        (
+            "languages",
+            vocab::short_languages().iter().map(|one| (one.code, one.name.as_str())).collect(),
+        ),
+    ];
+    all.into_iter().filter(|(id, _)| wanted(id)).collect()
+}
+
+/// The fields with what the card says now. A value that is more than words has no field: only the text can change it.
+pub(super) fn fields(kind: RepoKind, text: &str) -> Vec<Field> {
+    let Ok(card) = Card::parse(text) else { return Vec::new() };
+    let field = |key: &'static Key| {
+        let value = written(card.data.get(key.name))?;
+        Some(Field { name: key.name, label: key.label, help: key.help, words: key.words, value })
+    };
+    keys_of(kind).iter().filter_map(field).collect()
+}
+
+/// A value as a field shows it; `None` when it is more than words.
+fn written(value: Option<&Value>) -> Option<String> {
+    match value {
+        None | Some(Value::Null) => Some(String::new()),
+        Some(Value::String(word)) => Some(word.clone()).filter(|word| !word.contains(['\n', ','])),
+        Some(Value::Array(items)) => {
+            let words: Option<Vec<&str>> = items.iter().map(Value::as_str).collect();
+            let words = words?;
+            (!words.iter().any(|word| word.contains(['\n', ',']))).then(|| words.join(", "))
+        }
+        Some(_) => None,
+    }
+}
+
+/// The text with what was changed in the form: `field` gives `meta_<key>`, and `was_<key>`, which says what the form showed.
+pub(super) fn apply(
+    kind: RepoKind,
+    text: String,
+    field: impl Fn(&str) -> String,
+) -> Result<String, (String, PatchError)> {
+    let mut changed = text;
+    for key in keys_of(kind) {
+        let [new, was] = ["meta", "was"].map(|part| {
+            let value = field(&format!("{part}_{}", key.name));
+            value.split_whitespace().collect::<Vec<_>>().join(" ")
+        });
+        if new == was {
+            continue;
+        }
+        let made = match value_of(key.form, &new) {
+            Some(value) => patch::set(&changed, key.name, &value),
+            None => patch::remove(&changed, key.name),
+        };
+        changed = match made {
+            Ok(made) => made,
+            Err(error) => return Err((changed, error)),
+        };
+    }
+    Ok(changed)
+}
+
+fn value_of(form: Form, text: &str) -> Option<Value> {
+    let mut words: Vec<&str> =
+        text.split(',').map(str::trim).filter(|word| !word.is_empty()).take(WORDS_MAX).collect();
+    match (form, words.len()) {
+        (_, 0) => None,
+        (Form::Word, _) => Some(Value::from(text)),
+        (Form::WordOrList, 1) => words.pop().map(Value::from),
+        (Form::WordOrList | Form::List, _) => Some(Value::from(words)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(text: &str, pairs: &[(&str, &str)]) -> String {
+        let field = |name: &str| {
+            let found = pairs.iter().find(|(known, _)| *known == name);
+            found.map_or_else(String::new, |(_, value)| (*value).to_owned())
+        };
+        apply(RepoKind::Model, text.to_owned(), field).unwrap()
+    }
+
+    #[test]
+    fn a_field_changes_its_key_and_nothing_else() {
+        let text = "---\nlicense: mit  # chosen\nextra: {a: 1}\n---\n# T\n";
+        assert_eq!(with(text, &[("meta_license", "mit"), ("was_license", "mit")]), text);
+        let new = with(
+            text,
+            &[
+                ("meta_tags", "a, b ,,c"),
+                ("meta_language", "en"),
+                ("meta_license", "mit"),
+                ("was_license", "mit"),
+            ],
+        );
+        assert_eq!(
+            new,
+            "---\nlicense: mit  # chosen\nextra: {a: 1}\nlanguage: en\ntags:\n- a\n- b\n- c\n---\n# T\n"
+        );
+        assert_eq!(with(&new, &[("was_tags", "a, b, c")]).matches("tags").count(), 0);
+        assert_eq!(
+            with("# T\n", &[("meta_license", "apache-2.0")]),
+            "---\nlicense: apache-2.0\n---\n# T\n"
+        );
+    }
+
+    #[test]
+    fn what_is_more_than_words_has_no_field() {
+        let shown = fields(RepoKind::Model, "---\nlicense: [mit, x]\ntags: {a: 1}\n---\n");
+        let shown: Vec<(&str, &str)> =
+            shown.iter().map(|one| (one.name, one.value.as_str())).collect();
+        assert!(shown.contains(&("license", "mit, x")), "{shown:?}");
+        assert!(shown.contains(&("datasets", "")));
+        assert!(!shown.iter().any(|(name, _)| *name == "tags"));
+        assert!(fields(RepoKind::Model, "---\n[\n---\n").is_empty());
+    }
+}
