@@ -1,6 +1,7 @@
 //! Passwords: the rule for new ones, and their Argon2id hashes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
 use argon2::{Algorithm, Argon2, Params, Version};
@@ -15,6 +16,8 @@ const CHARACTERS_MIN: usize = 10;
 const BYTES_MAX: usize = 1024;
 /// Hashes that are computed at once: each takes 19 MiB.
 const AT_ONCE: usize = 2;
+/// How long somebody waits for a place among them: a flood of guesses must not become a queue without end.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Memory in KiB, passes and lanes: OWASP's first recommendation for Argon2id.
 const COST: (u32, u32, u32) = (19 * 1024, 2, 1);
 /// Passwords that are tried first, and words that stand on every sign-in page.
@@ -95,7 +98,9 @@ impl Passwords {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T> {
-        let place = Arc::clone(&self.places).acquire_owned().await.map_err(Error::internal)?;
+        let busy = |_| Error::Busy { what: "many people are signing in", retry_after_secs: 5 };
+        let place = tokio::time::timeout(PATIENCE, Arc::clone(&self.places).acquire_owned());
+        let place = place.await.map_err(busy)?.map_err(Error::internal)?;
         let done = tokio::task::spawn_blocking(move || {
             let _place = place;
             work()

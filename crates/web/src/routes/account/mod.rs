@@ -67,6 +67,7 @@ impl Outcome {
             Error::Stale => StatusCode::PRECONDITION_FAILED,
             Error::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Error::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Error::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
             _ => return Err(error),
         };
         Ok((status, Self::problem(&sentence(&error.to_string()))))
