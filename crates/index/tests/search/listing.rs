@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use steelyard_core::Timestamp;
 use steelyard_core::page::Cursor;
-use steelyard_index::{Change, Direction, Index, IndexError, Loader, SearchRequest, Sort, TextHit};
+use steelyard_index::{
+    Change, Direction, Index, IndexError, Loader, Matching, SearchRequest, Sort, TextHit,
+};
 
 use crate::naive::Naive;
 use crate::random::Random;
@@ -183,6 +185,36 @@ fn words_are_answered_as_a_scan_would() {
             pair.compare(&request);
         }
     }
+}
+
+#[test]
+fn words_are_looked_for_among_what_meets_the_rest() {
+    let mut random = Random::new(31);
+    let mut pair = Pair::loaded(&mut random, 700, 1_000_000);
+    let (mut few, mut many) = (0, 0);
+    for round in 0..200 {
+        if round == 150 {
+            // Keys from here on lie too far from the others for one set of bits.
+            pair.next_id = 1 << 40;
+        }
+        pair.change(&mut random);
+        let mut request = request(&mut random, 1_000_000);
+        let wanted: BTreeSet<i64> = pair.naive.hits(&request).into_iter().collect();
+        request.query.words = vec!["nobody-has-it".to_owned()];
+        let found: BTreeSet<i64> = pair.index.with_matching(&request, |matching| match matching {
+            Matching::Few(ids) => {
+                few += 1;
+                ids.into_iter().collect()
+            }
+            Matching::Many(meets) => {
+                many += 1;
+                let known = pair.naive.all.keys().copied();
+                known.chain([i64::MIN, -1, 5000, i64::MAX]).filter(|id| meets(*id)).collect()
+            }
+        });
+        assert_eq!(found, wanted, "{request:?}");
+    }
+    assert!(few > 20 && many > 20, "{few} and {many}");
 }
 
 #[test]
