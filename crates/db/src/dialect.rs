@@ -59,9 +59,11 @@ pub(crate) async fn events_between(
     after: i64,
     limit: i64,
 ) -> Result<Vec<Row>, DbError> {
-    // Transactions before the oldest one that ran at `from` had ended by then; the index finds the others.
+    // Transactions before the oldest one that ran at `from` had ended by then, and none from the first that had not begun at `to`
+    // on is seen by it; the index finds those between. Without the upper end, the prepared plan walks through all events by id.
     let sql = "SELECT id, at, kind, actor_id, repo_id, payload FROM event \
                WHERE tx > 0 AND tx >= pg_snapshot_xmin($1::text::pg_snapshot)::text::bigint \
+               AND tx < pg_snapshot_xmax($2::text::pg_snapshot)::text::bigint \
                AND NOT pg_visible_in_snapshot(tx::text::xid8, $1::text::pg_snapshot) \
                AND pg_visible_in_snapshot(tx::text::xid8, $2::text::pg_snapshot) \
                AND id > $3 ORDER BY id LIMIT $4";

@@ -13,8 +13,42 @@ use crate::search::set::Set;
 use crate::state::State;
 use crate::terms::{Space, Terms};
 
-/// Results up to here are counted hit by hit.
+/// Results up to here are counted hit by hit,
 const SMALL_MAX: u32 = 8000;
+/// and so are those of one in so many repositories: what a word's postings cost grows with these.
+const SMALL_PART: u32 = 40;
+/// Words of more hits than this are counted in a list.
+const LISTED_MIN: u32 = 200;
+/// So many words have a place in the list: those interned first are the common ones.
+const LISTED_WORDS: usize = 1 << 16;
+
+/// How often words were seen.
+#[derive(Default)]
+struct Tally {
+    listed: Vec<u32>,
+    others: HashMap<u32, u32>,
+}
+
+impl Tally {
+    fn for_hits(hits: u32) -> Self {
+        let listed = if hits > LISTED_MIN { vec![0; LISTED_WORDS] } else { Vec::new() };
+        Self { listed, others: HashMap::new() }
+    }
+
+    fn add(&mut self, term: u32) {
+        match self.listed.get_mut(term as usize) {
+            Some(count) => *count += 1,
+            None => *self.others.entry(term).or_insert(0) += 1,
+        }
+    }
+
+    /// The words that were seen, with how often.
+    fn counts(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
+        let listed =
+            (0..).zip(&self.listed).chain(self.others.iter().map(|(term, count)| (*term, count)));
+        listed.map(|(term, count)| (term, *count)).filter(|(_, count)| *count > 0)
+    }
+}
 
 /// The words of each vocabulary, the most used first, as of some time ago.
 #[derive(Debug, Default)]
@@ -56,18 +90,10 @@ impl State {
             return Vec::new();
         }
         let capped = |limit: usize| limit.min(SearchRequest::FACET_WORDS_MAX);
-        if hits.len() <= SMALL_MAX {
+        if hits.len() <= SMALL_MAX.max(self.slots.universe() / SMALL_PART) {
             let counts = self.count_each(hits, wanted);
             let top = |(facet, limit): &(Facet, usize)| {
-                let space = Space::facet(*facet);
-                let of_facet = counts.iter().filter(|(term, _)| self.terms.space(**term) == space);
-                (
-                    *facet,
-                    self.top_words(
-                        of_facet.map(|(term, count)| (*term, *count)).collect(),
-                        capped(*limit),
-                    ),
-                )
+                (*facet, self.top_words(counts[*facet as usize].clone(), capped(*limit)))
             };
             return wanted.iter().map(top).collect();
         }
@@ -81,16 +107,30 @@ impl State {
             .collect()
     }
 
-    fn count_each(&self, hits: &Set, wanted: &[(Facet, usize)]) -> HashMap<u32, u32> {
-        let spaces: Vec<Space> = wanted.iter().map(|(facet, _)| Space::facet(*facet)).collect();
-        let mut counts = HashMap::new();
+    /// The words of each vocabulary, by its place among all of them.
+    fn count_each(
+        &self,
+        hits: &Set,
+        wanted: &[(Facet, usize)],
+    ) -> [Vec<(u32, u32)>; Facet::ALL.len()] {
+        let mut vocabularies: [Option<Facet>; Space::NUMBERS] = [None; Space::NUMBERS];
+        for (facet, _) in wanted {
+            vocabularies[Space::facet(*facet).number()] = Some(*facet);
+        }
+        let vocabulary = |term: u32| vocabularies[self.terms.space(term).number()];
+        let mut tally = Tally::for_hits(hits.len());
         hits.for_each(|slot| {
-            for term in self.terms.of_slot(slot) {
-                if spaces.contains(&self.terms.space(term)) {
-                    *counts.entry(term).or_insert(0) += 1;
-                }
-            }
+            self.terms
+                .of_slot(slot)
+                .filter(|term| vocabulary(*term).is_some())
+                .for_each(|term| tally.add(term));
         });
+        let mut counts: [Vec<(u32, u32)>; Facet::ALL.len()] = Default::default();
+        for (term, count) in tally.counts() {
+            if let Some(facet) = vocabulary(term) {
+                counts[facet as usize].push((term, count));
+            }
+        }
         counts
     }
 

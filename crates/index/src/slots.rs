@@ -15,6 +15,32 @@ use crate::terms::hash_folded;
 /// Stands for "not known" in columns of numbers.
 const ABSENT: u64 = u64::MAX;
 
+/// The same in a column of small ones.
+const ABSENT_NARROW: u32 = u32::MAX;
+
+/// More likes than this are counted as so many.
+const LIKES_MAX: u32 = ABSENT_NARROW - 1;
+
+/// A column of numbers.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Column<'a> {
+    Wide(&'a [u64]),
+    Narrow(&'a [u32]),
+}
+
+impl Column<'_> {
+    /// The number of a slot; the greatest of all when it is not known.
+    pub(crate) fn get(self, slot: u32) -> u64 {
+        match self {
+            Self::Wide(values) => values[slot as usize],
+            Self::Narrow(values) => match values[slot as usize] {
+                ABSENT_NARROW => ABSENT,
+                value => u64::from(value),
+            },
+        }
+    }
+}
+
 /// Relations to a base model, by the number in the column less one.
 pub(crate) const RELATIONS: [&str; 4] = ["adapter", "merge", "quantized", "finetune"];
 
@@ -113,16 +139,18 @@ impl Slots {
         self.private_by_owner.get(&owner_id).map_or(&[], Vec::as_slice)
     }
 
+    pub(crate) fn column(&self, number: Number) -> Column<'_> {
+        match number {
+            Number::SizeBytes => Column::Wide(&self.sizes),
+            Number::Parameters => Column::Wide(&self.parameters),
+            Number::Downloads => Column::Wide(&self.downloads),
+            Number::ContextTokens => Column::Narrow(&self.contexts),
+            Number::Likes => Column::Narrow(&self.likes),
+        }
+    }
+
     pub(crate) fn number(&self, number: Number, slot: u32) -> Option<f64> {
-        let index = slot as usize;
-        let value = match number {
-            Number::SizeBytes => self.sizes[index],
-            Number::Parameters => self.parameters[index],
-            Number::ContextTokens if self.contexts[index] == u32::MAX => ABSENT,
-            Number::ContextTokens => u64::from(self.contexts[index]),
-            Number::Downloads => self.downloads[index],
-            Number::Likes => u64::from(self.likes[index]),
-        };
+        let value = self.column(number).get(slot);
         (value != ABSENT).then_some(value as f64)
     }
 
@@ -152,7 +180,7 @@ impl Slots {
         self.owners.push(0);
         self.sizes.push(ABSENT);
         self.parameters.push(ABSENT);
-        self.contexts.push(u32::MAX);
+        self.contexts.push(ABSENT_NARROW);
         self.card_scores.push(0);
         self.relations.push(0);
     }
@@ -200,7 +228,7 @@ impl Slots {
         self.modified[index] = document.last_modified.millis();
         self.sizes[index] = document.size_bytes.unwrap_or(ABSENT);
         self.parameters[index] = document.parameters.unwrap_or(ABSENT);
-        self.contexts[index] = document.context_tokens.unwrap_or(u32::MAX);
+        self.contexts[index] = document.context_tokens.unwrap_or(ABSENT_NARROW);
         self.card_scores[index] = document.card_score;
         self.traits[index] = document.license_traits;
         let relation = RELATIONS.iter().position(|known| Some(*known) == document.base_relation);
@@ -214,7 +242,7 @@ impl Slots {
     pub(crate) fn set_counters(&mut self, slot: u32, counters: &Counters) {
         let index = slot as usize;
         self.downloads[index] = counters.downloads;
-        self.likes[index] = u32::try_from(counters.likes).unwrap_or(u32::MAX);
+        self.likes[index] = u32::try_from(counters.likes).unwrap_or(LIKES_MAX).min(LIKES_MAX);
         self.trends[index] = if counters.trend.is_nan() { 0.0 } else { counters.trend };
         self.refresh_rank(slot);
     }

@@ -30,9 +30,15 @@ impl Space {
     /// Words that say one thing about a repository, such as [`HAS_LINKS`].
     pub(crate) const FLAG: Self = Self(7);
     const UNUSED: Self = Self(255);
+    /// How many numbers there are.
+    pub(crate) const NUMBERS: usize = 256;
 
     pub(crate) fn facet(facet: Facet) -> Self {
         Self(16 + facet as u8)
+    }
+
+    pub(crate) fn number(self) -> usize {
+        usize::from(self.0)
     }
 }
 

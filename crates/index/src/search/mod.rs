@@ -1,5 +1,6 @@
 //! Answers searches: conditions become sets, sets become a page.
 
+mod check;
 mod matching;
 mod page;
 mod plan;
@@ -11,6 +12,7 @@ use crate::orders::lane;
 use crate::request::{Hit, IndexError, SearchPage, SearchRequest, Sort};
 use crate::state::State;
 
+use check::narrow;
 pub use matching::Matching;
 use page::Window;
 
@@ -31,10 +33,7 @@ impl State {
         let (mut set, mut checks) = plan.resolve(&self.slots);
         let counts_all = request.with_total || !request.facets.is_empty();
         if counts_all || by_score || set.len() <= EAGER_MAX {
-            if !checks.is_empty() {
-                set.retain(|slot| checks.iter().all(|check| check.holds(&self.slots, slot)));
-            }
-            checks.clear();
+            narrow(&mut set, &mut checks, &self.slots);
         }
         let window = Window {
             lane: lane(request.sort),

@@ -5,7 +5,7 @@ use std::ops::{Bound, ControlFlow};
 use crate::history::Overrides;
 use crate::orders::{Entry, Order, key};
 use crate::request::Direction;
-use crate::search::plan::Check;
+use crate::search::check::{Check, narrow};
 use crate::search::set::Set;
 use crate::state::State;
 
@@ -47,10 +47,7 @@ impl State {
         {
             return found;
         }
-        if !checks.is_empty() {
-            set.retain(|slot| checks.iter().all(|check| check.holds(&self.slots, slot)));
-            checks.clear();
-        }
+        narrow(set, checks, &self.slots);
         listing.gather(set, window)
     }
 

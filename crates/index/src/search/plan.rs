@@ -8,8 +8,9 @@ use crate::evals;
 use crate::lineage::NOT_COMMERCIAL;
 use crate::names::{Candidates, Pattern};
 use crate::postings::View;
-use crate::query::{Bounds, Condition, LineageWanted, Number};
+use crate::query::{Bounds, Condition, LineageWanted};
 use crate::request::{Linked, SearchRequest, Viewer};
+use crate::search::check::{Check, Test};
 use crate::search::set::Set;
 use crate::slots::Slots;
 use crate::state::State;
@@ -33,42 +34,6 @@ impl Operand<'_> {
     }
 }
 
-/// What is looked at slot by slot.
-#[derive(Debug)]
-enum Test {
-    Number(Number, Bounds),
-    CreatedSince(i64),
-    Name(Box<Pattern>),
-    /// In the set, or in one of the sets that come with checks of their own.
-    Any(Set, Vec<(Set, Vec<Check>)>),
-}
-
-/// A test and whether it must fail.
-#[derive(Debug)]
-pub(super) struct Check {
-    test: Test,
-    is_negated: bool,
-}
-
-impl Check {
-    pub(super) fn holds(&self, slots: &Slots, slot: u32) -> bool {
-        let holds = match &self.test {
-            Test::Number(number, bounds) => {
-                slots.number(*number, slot).is_some_and(|value| bounds.contains(value))
-            }
-            Test::CreatedSince(since) => slots.created[slot as usize] >= *since,
-            Test::Name(pattern) => pattern.is_in(slots.id_bytes(slot)),
-            Test::Any(set, others) => {
-                set.contains(slot)
-                    || others.iter().any(|(set, checks)| {
-                        set.contains(slot) && checks.iter().all(|check| check.holds(slots, slot))
-                    })
-            }
-        };
-        holds != self.is_negated
-    }
-}
-
 /// What must hold, apart by how it is found out.
 #[derive(Debug, Default)]
 pub(super) struct Plan<'a> {
@@ -78,7 +43,7 @@ pub(super) struct Plan<'a> {
 }
 
 impl Plan<'_> {
-    /// The slots that meet everything but the checks, and the checks.
+    /// The slots that meet everything but the checks, and the checks, the cheap ones first.
     pub(super) fn resolve(mut self, slots: &Slots) -> (Set, Vec<Check>) {
         self.must.sort_by_cached_key(|operand| operand.view().len());
         let mut operands = self.must.into_iter();
@@ -96,10 +61,11 @@ impl Plan<'_> {
         for operand in &self.must_not {
             set.and_not(operand.view());
         }
+        self.checks.sort_by_key(Check::cost);
         (set, self.checks)
     }
 
-    fn check(&mut self, test: Test, is_negated: bool) {
+    pub(super) fn check(&mut self, test: Test, is_negated: bool) {
         self.checks.push(Check { test, is_negated });
     }
 }
@@ -109,7 +75,7 @@ impl<'a> Plan<'a> {
         self.operand(Operand::View(view), is_negated);
     }
 
-    fn owned(&mut self, set: Set, is_negated: bool) {
+    pub(super) fn owned(&mut self, set: Set, is_negated: bool) {
         self.operand(Operand::Owned(set), is_negated);
     }
 
@@ -147,7 +113,7 @@ impl State {
             self.plan_condition(&mut plan, &term.condition, term.is_negated, request);
         }
         if !request.query.words.is_empty() {
-            plan.owned(self.word_hits(request), false);
+            self.plan_words(&mut plan, request);
         }
         self.plan_viewer(&mut plan, &request.viewer);
         plan
@@ -225,7 +191,7 @@ impl State {
             Condition::Kind(kinds) if kinds.is_empty() => plan.owned(Set::empty(), not),
             Condition::Kind(kinds) => self.plan_kinds(plan, kinds, not),
             Condition::NameContains(text) => self.plan_name(plan, text, not),
-            Condition::Number(number, bounds) => plan.check(Test::Number(*number, *bounds), not),
+            Condition::Number(number, bounds) => plan.check(Test::number(*number, *bounds), not),
             Condition::Bits(bounds) => self.plan_bits(plan, *bounds, not),
             Condition::NewerThan(millis) => {
                 let since = request.now.millis().saturating_sub(*millis);

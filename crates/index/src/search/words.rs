@@ -2,14 +2,15 @@
 
 use hashbrown::HashMap;
 
+use crate::names::{Candidates, Pattern};
 use crate::orders::{Entry, float, key};
 use crate::rank::{name_relevance, score};
 use crate::request::SearchRequest;
+use crate::search::check::Test;
 use crate::search::page::{Window, is_after, take_first};
+use crate::search::plan::Plan;
 use crate::search::set::Set;
 use crate::state::State;
-
-use crate::names::{Candidates, Pattern};
 
 /// So many of the words are looked for in names.
 const WORDS_MAX: usize = 16;
@@ -19,18 +20,25 @@ fn lower(words: &[String]) -> Vec<String> {
 }
 
 impl State {
-    /// What the full-text side found, and what has every word in its id.
-    pub(super) fn word_hits(&self, request: &SearchRequest) -> Set {
+    /// What the full-text side found, and what has every word in its id. Ids that may have them are looked into last,
+    /// where all else holds: a common word may be in hundreds of thousands.
+    pub(super) fn plan_words(&self, plan: &mut Plan<'_>, request: &SearchRequest) {
         let mut text: Vec<u32> =
             request.text.iter().flatten().filter_map(|hit| self.slots.find(hit.repo_id)).collect();
         text.sort_unstable();
         text.dedup();
         let text = Set::Sparse(text);
-        let names = self.named(&lower(&request.query.words));
-        Set::union([text.view(), names.view()].into_iter())
+        let (named, looks) = self.named(&lower(&request.query.words));
+        if let Some(named) = named {
+            plan.owned(Set::union([text.view(), named.view()].into_iter()), false);
+        }
+        if !looks.is_empty() {
+            plan.check(Test::Words(text, looks), false);
+        }
     }
 
-    fn named(&self, words: &[String]) -> Set {
+    /// Whose id may have all the words, unless it may be any, and what is left to look for in it.
+    fn named(&self, words: &[String]) -> (Option<Set>, Vec<Pattern>) {
         let mut set: Option<Set> = None;
         let mut looks = Vec::new();
         for word in words {
@@ -54,11 +62,7 @@ impl State {
                 (set, found) => set.or(found),
             };
         }
-        let mut set = set.unwrap_or_else(|| Set::Dense(self.slots.live.clone()));
-        if !looks.is_empty() {
-            set.retain(|slot| looks.iter().all(|pattern| pattern.is_in(self.slots.id_bytes(slot))));
-        }
-        set
+        (set, looks)
     }
 
     /// The page by score, and one more hit if there is any.

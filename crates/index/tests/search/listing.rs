@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 
 use steelyard_core::Timestamp;
 use steelyard_core::page::Cursor;
-use steelyard_index::{Change, Direction, Index, IndexError, Loader, SearchRequest, Sort};
+use steelyard_index::{
+    Change, Direction, Index, IndexError, Loader, Matching, SearchRequest, Sort, TextHit,
+};
 
 use crate::naive::Naive;
 use crate::random::Random;
-use crate::world::{NOW, condition, counters, document, request};
+use crate::world::{NOW, condition, counters, document, pattern, request};
 
 struct Pair {
     index: Index,
@@ -158,6 +160,61 @@ fn each_condition_alone_is_answered_as_a_scan_would() {
         request.query.terms.clear();
         pair.compare(&request);
     }
+}
+
+#[test]
+fn words_are_answered_as_a_scan_would() {
+    for (seed, repos, names) in [(21, 0, 12), (22, 60, 12), (23, 300, 12), (24, 9000, 1_000_000)] {
+        let mut random = Random::new(seed);
+        let mut pair = Pair::loaded(&mut random, repos, names);
+        for _ in 0..if names > 1000 { 12 } else { 200 } {
+            pair.change(&mut random);
+            let mut request = request(&mut random, names);
+            request.query.words = (0..random.below(3) + 1).map(|_| pattern(&mut random)).collect();
+            // What the full-text side found, among it what is there no longer and what nothing else fits.
+            let hit = |random: &mut Random| TextHit {
+                repo_id: random.below(pair.next_id as u64 + 3) as i64,
+                score: random.below(20) as f32,
+            };
+            if random.one_in(2) {
+                request.text = Some((0..random.below(40)).map(|_| hit(&mut random)).collect());
+            }
+            if request.sort == Sort::Relevance {
+                request.sort = Sort::Likes;
+            }
+            pair.compare(&request);
+        }
+    }
+}
+
+#[test]
+fn words_are_looked_for_among_what_meets_the_rest() {
+    let mut random = Random::new(31);
+    let mut pair = Pair::loaded(&mut random, 700, 1_000_000);
+    let (mut few, mut many) = (0, 0);
+    for round in 0..200 {
+        if round == 150 {
+            // Keys from here on lie too far from the others for one set of bits.
+            pair.next_id = 1 << 40;
+        }
+        pair.change(&mut random);
+        let mut request = request(&mut random, 1_000_000);
+        let wanted: BTreeSet<i64> = pair.naive.hits(&request).into_iter().collect();
+        request.query.words = vec!["nobody-has-it".to_owned()];
+        let found: BTreeSet<i64> = pair.index.with_matching(&request, |matching| match matching {
+            Matching::Few(ids) => {
+                few += 1;
+                ids.into_iter().collect()
+            }
+            Matching::Many(meets) => {
+                many += 1;
+                let known = pair.naive.all.keys().copied();
+                known.chain([i64::MIN, -1, 5000, i64::MAX]).filter(|id| meets(*id)).collect()
+            }
+        });
+        assert_eq!(found, wanted, "{request:?}");
+    }
+    assert!(few > 20 && many > 20, "{few} and {many}");
 }
 
 #[test]

@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use steelyard_core::{LicenseTraits, RepoKind};
 use steelyard_index::query::{Bounds, Condition, LineageWanted, Number};
 use steelyard_index::rank::{RankFacts, rank};
-use steelyard_index::{Counters, Direction, Document, Facet, Linked, SearchRequest, Sort, Viewer};
+use steelyard_index::{
+    Counters, Direction, Document, Facet, Linked, SearchRequest, Sort, TextHit, Viewer,
+};
 
 #[derive(Default, Clone)]
 pub struct Naive {
@@ -129,6 +131,13 @@ impl<'a> Scan<'a> {
         }
     }
 
+    fn has_words(&self, document: &Document) -> bool {
+        let id = document.id.to_lowercase();
+        let is_found = |hit: &TextHit| hit.repo_id == document.repo_id;
+        self.request.query.words.iter().all(|word| id.contains(&word.to_lowercase()))
+            || self.request.text.iter().flatten().any(is_found)
+    }
+
     fn matches(&self, found: &(Document, Counters)) -> bool {
         let request = self.request;
         let document = &found.0;
@@ -136,6 +145,7 @@ impl<'a> Scan<'a> {
             ids.iter().any(|id| of.iter().any(|other| same(id, other)))
         };
         may_see(&request.viewer, document)
+            && self.has_words(document)
             && (request.kinds.is_empty() || request.kinds.contains(&document.kind))
             && request.tags.iter().all(|tag| document.tags.iter().any(|other| same(tag, other)))
             && request.author.as_ref().is_none_or(|author| same(author, namespace(document)))
