@@ -74,11 +74,6 @@ impl Submission {
         Secret::new(self.get(name))
     }
 
-    /// Every value of a field.
-    pub(crate) fn all(&self, name: &str) -> Vec<&str> {
-        self.fields.all(name)
-    }
-
     /// Whether a box was ticked.
     pub(crate) fn is_set(&self, name: &str) -> bool {
         !self.get(name).is_empty()
