@@ -70,3 +70,25 @@ fn people_have_accounts_on_the_embedded_default() {
 fn people_have_accounts_on_servers() {
     account(Stores::ScaledOut);
 }
+
+/// Repositories changed by people who made an account for it.
+fn change(stores: Stores) {
+    let hub = Hub::on(stores)
+        .env("STEELYARD_ACCOUNTS__SIGN_UP", "open")
+        .env("STEELYARD_ACCOUNTS__FAILURES_MAX", "1000");
+    let Some(hub) = hub.start() else { return };
+    let alice = Client::new(&hub, "alice", &hub.user("alice"));
+    let told = alice.browser("suite.mjs", &["changing"]).success();
+    eprintln!("{told}");
+    hub.fsck().unwrap();
+}
+
+#[test]
+fn people_change_things_on_the_embedded_default() {
+    change(Stores::Embedded);
+}
+
+#[test]
+fn people_change_things_on_servers() {
+    change(Stores::ScaledOut);
+}

@@ -89,7 +89,6 @@ const TRIES = 6;
 const ASK_AT_ONCE = 256;
 // A commit's body is held in memory by the hub; what is larger goes in several.
 const REGULAR_BYTES_MAX = 150 * 1024 * 1024;
-const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
 const size = (bytes) => {
   const units = ["B", "kB", "MB", "GB", "TB"];
@@ -117,15 +116,17 @@ async function call(address, body, signal, type = "application/json") {
       throw new Error(words);
     } catch (error) {
       if (error instanceof Refused || signal.aborted || attempt >= TRIES) throw error;
-      await reach(attempt);
+      await reach(attempt, signal);
     }
   }
 }
 
-// Waits before the next try, and while the browser knows that there is no network.
-async function reach(attempt) {
-  if (!navigator.onLine) await new Promise((done) => window.addEventListener("online", done, { once: true }));
-  await pause(Math.min(500 * 2 ** attempt, 15000));
+// Waits before the next try, and while the browser knows that there is no network; not longer than it is wanted.
+async function reach(attempt, signal) {
+  const stopped = new Promise((done) => signal.addEventListener("abort", done, { once: true }));
+  const online = new Promise((done) => window.addEventListener("online", done, { once: true }));
+  if (!navigator.onLine) await Promise.race([stopped, online]);
+  await Promise.race([stopped, new Promise((done) => setTimeout(done, Math.min(500 * 2 ** attempt, 15000)))]);
 }
 
 function put(address, blob, signal, progress) {
@@ -173,11 +174,14 @@ class Memory {
     const now = Date.now();
     for (const [key, one] of Object.entries(this.all)) if (one.expires && one.expires < now) delete this.all[key];
   }
+  key({ path, file }) {
+    return `${path}|${file.size}|${file.lastModified}`;
+  }
   of(item) {
-    return (this.all[`${item.path}|${item.file.size}|${item.file.lastModified}`] ??= {});
+    return (this.all[this.key(item)] ??= {});
   }
   forget(item) {
-    delete this.all[`${item.path}|${item.file.size}|${item.file.lastModified}`];
+    delete this.all[this.key(item)];
     this.save();
   }
   save() {
@@ -237,11 +241,9 @@ function uploader(form) {
   const note = document.createElement("p");
   note.setAttribute("role", "status");
   queue.before(note);
-  const left = Object.keys(memory.all);
-  if (left.length) {
-    const names = left.map((key) => key.split("|")[0]).slice(0, 5).join(", ");
-    say(`An upload was cut: ${names}. Choose the same files again, and it goes on where it was.`, "mind");
-  }
+  const left = Object.keys(memory.all).filter((key) => memory.all[key].parts);
+  const names = left.map((key) => key.split("|")[0]).slice(0, 5).join(", ");
+  if (names) say(`An upload was cut: ${names}. Choose the same files again, and it goes on where it was.`, "mind");
 
   function say(words, tone = "") {
     note.className = words ? `banner ${tone}` : "";
@@ -266,6 +268,7 @@ function uploader(form) {
     item.bar = document.createElement("progress");
     item.bar.max = Math.max(item.file.size, 1);
     item.bar.value = 0;
+    item.bar.setAttribute("aria-label", item.path);
     item.told = document.createElement("span");
     item.told.className = "num quiet";
     item.told.textContent = size(item.file.size);
@@ -388,7 +391,7 @@ function uploader(form) {
         if (error instanceof Refused || signal.aborted || attempt >= TRIES) throw error;
         progress(0);
         say(`${error.message} Trying again.`, "mind");
-        await reach(attempt);
+        await reach(attempt, signal);
         say("");
       }
     }

@@ -238,7 +238,9 @@ async fn likes_count_once_and_can_be_taken_back(base: Base) {
     assert!(likes::insert_like(&mut tx, a, v, at(30)).await.unwrap());
     assert_eq!(likes::count_since(&mut tx, a, at(10)).await.unwrap(), 2);
     assert_eq!(likes::count_since(&mut tx, a, at(11)).await.unwrap(), 1);
+    assert!(likes::has_like(&mut tx, a, u).await.unwrap());
     assert_eq!(likes::delete_like(&mut tx, a, u).await.unwrap(), Some(at(10)));
+    assert!(!likes::has_like(&mut tx, a, u).await.unwrap());
     assert_eq!(likes::delete_like(&mut tx, a, u).await.unwrap(), None);
     assert_eq!(likes::count_since(&mut tx, a, at(0)).await.unwrap(), 1);
     let change =

@@ -160,7 +160,11 @@ impl Hub {
             }
             // An empty file has no parts, and every client can send it whole.
             let is_cut = transfer == Transfer::Multipart && pointer.size > 0;
-            let part_size = is_cut.then(|| self.settings().lfs.part_size_of(pointer.size));
+            let settings = &self.settings().lfs;
+            let part_size = is_cut.then(|| match ways.only_parts {
+                true => settings.small_part_size_of(pointer.size),
+                false => settings.part_size_of(pointer.size),
+            });
             let count = part_size.map_or(0, |part_size| pointer.size.div_ceil(part_size));
             if count > parts_left {
                 *answer = Some(UploadAnswer::BatchFull);

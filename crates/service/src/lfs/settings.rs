@@ -6,6 +6,10 @@ const GIB: u64 = 1024 * MIB;
 /// Most parts of one upload; the names of parts and S3 end there.
 pub(crate) const PARTS_MAX: u64 = 10_000;
 
+/// Bytes per part for clients that take nothing but parts: pages in a browser, whose uploads are cut more often than those of
+/// programs and begin again with the last part.
+const SMALL_PART_BYTES: u64 = 16 * MIB;
+
 /// What an operator can set about large files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LfsSettings {
@@ -26,6 +30,11 @@ impl LfsSettings {
     pub(crate) fn part_size_of(&self, size: u64) -> u64 {
         self.part_size.max(size.div_ceil(PARTS_MAX)).max(1)
     }
+
+    /// As [`Self::part_size_of`], for clients that take nothing but parts.
+    pub(crate) fn small_part_size_of(&self, size: u64) -> u64 {
+        self.part_size.min(SMALL_PART_BYTES).max(size.div_ceil(PARTS_MAX)).max(1)
+    }
 }
 
 #[cfg(test)]
@@ -41,6 +50,8 @@ mod tests {
             let parts = size.div_ceil(settings.part_size_of(size));
             assert!(parts <= PARTS_MAX, "{size} bytes are {parts} parts");
         }
+        assert_eq!(settings.small_part_size_of(1), 16 * MIB);
+        assert!((200 * GIB).div_ceil(settings.small_part_size_of(200 * GIB)) <= PARTS_MAX);
         let zero = LfsSettings { part_size: 0, ..settings };
         assert_eq!(zero.part_size_of(0), 1);
     }

@@ -27,7 +27,7 @@ impl<'w> Browser<'w> {
         browser
     }
 
-    fn request(&self, method: &str, path: &str) -> axum::http::request::Builder {
+    pub(crate) fn request(&self, method: &str, path: &str) -> axum::http::request::Builder {
         let cookies: Vec<String> =
             self.cookies.lock().iter().map(|(name, value)| format!("{name}={value}")).collect();
         Request::builder()
@@ -39,7 +39,7 @@ impl<'w> Browser<'w> {
             .header("cookie", cookies.join("; "))
     }
 
-    async fn send(&self, request: Request<Body>) -> Page {
+    pub(crate) async fn send(&self, request: Request<Body>) -> Page {
         let page = self.world.send(request).await;
         for value in page.headers.get_all("set-cookie") {
             let text = value.to_str().unwrap();

@@ -130,3 +130,18 @@ pub(super) async fn mend(visit: &Visit, ground: &Ground, text: &str, id: &str) -
     }
     Ok(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_template_may_be_committed_as_it_is() {
+        for kind in RepoKind::ALL {
+            let text = template(kind, "x");
+            let report = validate_repo(kind, Some("a/x"), &text);
+            assert!(report.is_valid(), "{kind}: {}", report.to_text());
+            assert!(text.contains("# x\n") && !fields::fields(kind, &text).is_empty(), "{kind}");
+        }
+    }
+}

@@ -20,7 +20,6 @@ async fn metadata_is_a_form_and_nothing_else_changes() {
             "list=\"words-tasks\"",
             "of 100",
             "id=\"preview\"",
-            ">T</h1>",
         ]);
         let parent = field(&page, "parent");
         let fields = [
@@ -60,7 +59,7 @@ async fn a_preview_shows_the_text_and_saves_nothing() {
             ("meta_license", "apache-2.0"),
             ("was_license", ""),
         ];
-        let told = alice.post_as(EDIT, &alice.csrf, "application/json", &fields).await;
+        let told = alice.post_for_json(EDIT, &fields).await;
         assert_eq!(told.status, 200, "{}", told.body);
         let told: Value = serde_json::from_str(&told.body).unwrap();
         let html = told["html"].as_str().unwrap();

@@ -7,15 +7,14 @@ mod repos;
 mod uploads;
 
 use axum::body::Body;
-use axum::http::Request;
 use steelyard_core::Secret;
 
+use crate::browser::{Browser, between, csrf};
 use crate::world::{Page, World};
 
-/// A browser in which somebody is signed in.
+/// A browser in which somebody is signed in, and the token that its pages carry.
 pub(crate) struct Session<'w> {
-    world: &'w World,
-    cookie: String,
+    browser: Browser<'w>,
     pub(crate) csrf: String,
 }
 
@@ -24,46 +23,37 @@ impl<'w> Session<'w> {
     pub(crate) async fn of(world: &'w World, name: &str) -> Self {
         let password = "correct horse battery";
         world.test.hub.set_password(name, &Secret::new(password)).await.unwrap();
-        let form = world.browse("/login").await;
-        let mut session = Self { world, cookie: cookie_of(&form), csrf: field(&form, "csrf") };
-        let sent = session.post("/login", &[("name", name), ("password", password)]).await;
-        assert_eq!(sent.status, 303, "{}", sent.body);
-        session.cookie = cookie_of(&sent);
-        let page = session.get("/").await;
-        session.csrf =
-            page.body.split("<meta name=\"csrf\" content=\"").nth(1).unwrap()[..64].to_owned();
-        session
-    }
-
-    fn request(&self, method: &str, path: &str) -> axum::http::request::Builder {
-        let request = Request::builder().method(method).uri(path).header("host", "hub.test");
-        request.header("accept", "text/html").header("cookie", &self.cookie)
+        let browser = Browser::signed_in(world, name, password).await;
+        let csrf = csrf(&browser.get("/").await);
+        Self { browser, csrf }
     }
 
     pub(crate) async fn get(&self, path: &str) -> Page {
-        self.world.send(self.request("GET", path).body(Body::empty()).unwrap()).await
+        self.browser.get(path).await
     }
 
     /// Sends a form of a page of the hub.
     pub(crate) async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Page {
-        self.post_as(path, &self.csrf, "text/html", fields).await
+        self.browser.post(path, &self.csrf, fields).await
     }
 
-    pub(crate) async fn post_as(
+    pub(crate) async fn post_forged(
         &self,
         path: &str,
         csrf: &str,
-        accept: &str,
         fields: &[(&str, &str)],
     ) -> Page {
-        let mut body = form_urlencoded(&[("csrf", csrf)]);
-        if !fields.is_empty() {
-            body = format!("{body}&{}", form_urlencoded(fields));
-        }
-        let mut request = self.request("POST", path);
-        request.headers_mut().unwrap().insert("accept", accept.parse().unwrap());
+        self.browser.post(path, csrf, fields).await
+    }
+
+    /// Sends a form as the page's script does that wants no page back.
+    pub(crate) async fn post_for_json(&self, path: &str, fields: &[(&str, &str)]) -> Page {
+        let mut body = form_urlencoded::Serializer::new(String::new());
+        body.append_pair("csrf", &self.csrf).extend_pairs(fields);
+        let mut request = self.browser.request("POST", path);
+        request.headers_mut().unwrap().insert("accept", "application/json".parse().unwrap());
         let request = request.header("content-type", "application/x-www-form-urlencoded");
-        self.world.send(request.body(Body::from(body)).unwrap()).await
+        self.browser.send(request.body(Body::from(body.finish())).unwrap()).await
     }
 
     /// Sends a form with files.
@@ -89,17 +79,17 @@ impl<'w> Session<'w> {
             body.extend_from_slice(b"\r\n");
         }
         body.extend_from_slice(b"--XyZ--\r\n");
-        let request = self.request("POST", path);
+        let request = self.browser.request("POST", path);
         let request = request.header("content-type", "multipart/form-data; boundary=XyZ");
-        self.world.send(request.body(Body::from(body)).unwrap()).await
+        self.browser.send(request.body(Body::from(body)).unwrap()).await
     }
 
     /// What a script of the page calls.
     pub(crate) async fn call(&self, method: &str, path: &str, body: impl Into<Body>) -> Page {
-        let mut request = self.request(method, path);
+        let mut request = self.browser.request(method, path);
         request.headers_mut().unwrap().insert("accept", "application/json".parse().unwrap());
         let request = request.header("x-csrf-token", &self.csrf);
-        self.world.send(request.body(body.into()).unwrap()).await
+        self.browser.send(request.body(body.into()).unwrap()).await
     }
 }
 
@@ -121,22 +111,6 @@ impl World {
 /// The value of a field of a page's form.
 pub(crate) fn field(page: &Page, name: &str) -> String {
     let start = format!("name=\"{name}\" value=\"");
-    let value = page.body.split(&start).nth(1);
-    value
-        .unwrap_or_else(|| panic!("no field {name} in {}", page.body))
-        .split('"')
-        .next()
-        .unwrap()
-        .to_owned()
-}
-
-fn cookie_of(page: &Page) -> String {
-    page.header("set-cookie").split(';').next().unwrap().to_owned()
-}
-
-fn form_urlencoded(fields: &[(&str, &str)]) -> String {
-    let encode =
-        |text: &str| -> String { text.bytes().map(|byte| format!("%{byte:02X}")).collect() };
-    let pairs = fields.iter().map(|(name, value)| format!("{name}={}", encode(value)));
-    pairs.collect::<Vec<_>>().join("&")
+    assert!(page.body.contains(&start), "no field {name} in {}", page.body);
+    between(&page.body, &start, "\"")
 }
