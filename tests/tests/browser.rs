@@ -2,6 +2,10 @@
 //!
 //! What is done there is written in `clients/browser/`; the head of its `suite.mjs` says how to add to it.
 
+use std::path::Path;
+use std::process::Command;
+
+use steelyard_testkit::HfVersion;
 use steelyard_tests::{Client, Hub, Stores};
 
 /// Repositories of the seeded catalogue: more than two pages of models.
@@ -91,4 +95,48 @@ fn people_change_things_on_the_embedded_default() {
 #[test]
 fn people_change_things_on_servers() {
     change(Stores::ScaledOut);
+}
+
+/// Somebody new makes an account, a repository, uploads a model, describes and finds it; what the page then says fetches it.
+fn arrive(stores: Stores) {
+    let hub = Hub::on(stores).env("STEELYARD_ACCOUNTS__SIGN_UP", "open");
+    let Some(hub) = hub.start() else { return };
+    let alice = Client::new(&hub, "alice", &hub.user("alice"));
+    let told = alice.browser("suite.mjs", &["newcomer"]).success();
+    eprintln!("{told}");
+    let lines = |word: &str| -> Vec<String> {
+        told.lines().filter_map(|line| line.strip_prefix(word)).map(str::to_owned).collect()
+    };
+    let (commands, hashes) = (lines("COMMAND "), lines("SHA256 "));
+    assert_eq!((commands.len(), hashes.len()), (2, 2), "{told}");
+    let reader = Client::new(&hub, "reader", "");
+    let venv = HfVersion::V2_4_0.venv().unwrap();
+    for (command, hash) in commands.iter().zip(&hashes) {
+        let home = reader.home().join(&hash[..8]);
+        // Nothing is set but what the page says.
+        let mut shell = reader.command(Path::new("/bin/sh"));
+        let bin = venv.hf().parent().unwrap().display().to_string();
+        shell.env_remove("HF_ENDPOINT").env("HF_HOME", &home);
+        shell.env("PATH", format!("{bin}:/usr/bin:/bin")).args(["-c", command]);
+        let ran = shell.output().unwrap();
+        assert!(ran.status.success(), "{command}: {}", String::from_utf8_lossy(&ran.stderr));
+        let found = Command::new("/bin/sh")
+            .args(["-c", "find \"$0\" -name model.safetensors | head -1 | xargs sha256sum"])
+            .arg(&home)
+            .output()
+            .unwrap();
+        let found = String::from_utf8_lossy(&found.stdout);
+        assert!(found.starts_with(hash.as_str()), "{command}: {found}");
+    }
+    hub.fsck().unwrap();
+}
+
+#[test]
+fn a_newcomer_needs_nothing_but_the_pages_on_the_embedded_default() {
+    arrive(Stores::Embedded);
+}
+
+#[test]
+fn a_newcomer_needs_nothing_but_the_pages_on_servers() {
+    arrive(Stores::ScaledOut);
 }

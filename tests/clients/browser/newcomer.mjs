@@ -54,7 +54,7 @@ async function upload(page, files) {
 
 async function fixTheCard(page) {
   await page.getByRole("link", { name: "Card", exact: true }).click();
-  await page.getByRole("link", { name: /edit the card/i }).first().click();
+  await page.getByRole("link", { name: "Edit it" }).click();
   await page.getByLabel("Task").fill("text-classification");
   await page.getByLabel("Licence").fill("apache-2.0");
   await page.getByLabel("Languages").fill("en");
