@@ -35,7 +35,7 @@ function cardEditor(form) {
     const before = text.value;
     const body = new URLSearchParams(new FormData(form));
     body.set(name, value);
-    const answer = await fetch(form.action, { method: "POST", body, headers: { accept: "application/json" } });
+    const answer = await fetch(form.getAttribute("action"), { method: "POST", body, headers: { accept: "application/json" } });
     // What was typed meanwhile is newer than the answer.
     if (mine !== asked || text.value !== before || !answer.ok) return;
     show(await answer.json());
@@ -439,7 +439,8 @@ function uploader(form) {
       const made = await commit(signal, query, wanted);
       wanted.forEach((item) => memory.forget(item));
       const number = made.pullRequestUrl?.split("/").pop();
-      items.length = 0;
+      // Nothing is under way any more that leaving could cut.
+      stop = null;
       location.assign(`${base}/tree/${number ? encodeURIComponent(`refs/pr/${number}`) : at}`);
     } catch (error) {
       if (signal.aborted) say("Cancelled. Nothing was committed; what has arrived is kept for a while, and the next try goes on there.");
