@@ -13,7 +13,7 @@ use steelyard_git::tool::GitBinary;
 use crate::Result;
 use crate::access::{Throttle, ThrottleSettings};
 use crate::counters::Counters;
-use crate::discovery::Discovery;
+use crate::discovery::{Discovery, Position};
 use crate::fetch::Hydrations;
 use crate::history::Histories;
 use crate::lfs::LfsSettings;
@@ -88,6 +88,7 @@ struct Inner {
     signer: UrlSigner,
     xet: XetState,
     discovery: Discovery,
+    position: Position,
     throttle: Throttle,
     counters: Counters,
     histories: Histories,
@@ -120,6 +121,7 @@ impl Hub {
             signer,
             xet,
             discovery: Discovery::default(),
+            position: Position::default(),
             throttle,
             counters,
             histories: Histories::new(),
@@ -164,6 +166,11 @@ impl Hub {
     /// The search index of this replica.
     pub(crate) fn discovery(&self) -> &Discovery {
         &self.inner.discovery
+    }
+
+    /// This process's place in the log of events.
+    pub(crate) fn position(&self) -> &Position {
+        &self.inner.position
     }
 
     /// Failed logins.

@@ -4,6 +4,9 @@
 
 mod cards;
 mod files;
+mod fresh;
+mod help;
+mod history;
 mod hostile;
 mod lists;
 mod permissions;
