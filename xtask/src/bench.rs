@@ -76,6 +76,7 @@ const ROWS: &[(&str, Row)] = &[
     ("xet-chunking", rows::xet::chunking),
     ("xet-read", rows::xet::plain_read),
     ("xet-recipes", rows::xet_recipes::run),
+    ("pages", rows::pages::run),
     ("discovery", rows::discovery::sqlite),
     ("discovery-postgres", rows::discovery::postgres),
 ];

@@ -5,7 +5,10 @@
 
 use serde::{Deserialize, Serialize};
 
+mod contents;
 mod read;
+
+pub use contents::{GgufContents, GgufTensor, parse_contents};
 
 use read::{Reader, Stop};
 

@@ -35,7 +35,7 @@ impl FromRequestParts<Hub> for Caller {
 
 /// The address a request comes from, as far as it can be trusted.
 #[derive(Debug, Clone)]
-pub(crate) struct ClientAddress(pub(crate) String);
+pub struct ClientAddress(pub String);
 
 impl FromRequestParts<Hub> for ClientAddress {
     type Rejection = std::convert::Infallible;
@@ -106,6 +106,11 @@ impl FromRequestParts<Hub> for Target {
 }
 
 impl Target {
+    /// What a path names that came in a text, not as a request.
+    pub fn of_path(path: &str) -> Option<Self> {
+        Self::parse(path)
+    }
+
     fn parse(path: &str) -> Option<Self> {
         let path = path.strip_prefix('/')?;
         let (kind, rest) = match path.strip_prefix("api/") {
@@ -141,6 +146,12 @@ impl Target {
         let end = rest.match_indices('/').nth(segments - 1).map_or(rest.len(), |(at, _)| at);
         let (revision, path) = rest.split_at(end);
         Ok((decode(revision)?, decode(path.trim_start_matches('/'))?))
+    }
+
+    /// The same without an ending of its last segment; none when it has not got it, or nothing else.
+    pub fn without(&self, ending: &str) -> Option<Self> {
+        let rest = self.rest.strip_suffix(ending).filter(|rest| !rest.ends_with('/'))?;
+        Some(Self { rest: rest.to_owned(), ..self.clone() })
     }
 
     /// The word that follows the name: `tree`, `resolve`, ...

@@ -16,7 +16,7 @@ pub mod routes;
 pub mod wire;
 
 pub use error::{ApiError, Refusal};
-pub use extract::{Caller, Origin, Params, Target};
+pub use extract::{Caller, ClientAddress, Origin, Params, Target};
 pub use link::cursor;
 pub use reply::read_body;
 pub use route::{Access, Route, build_router, build_router_with};

@@ -14,7 +14,7 @@ use crate::Result;
 use crate::access::{Throttle, ThrottleSettings};
 use crate::accounts::TokenUses;
 use crate::counters::Counters;
-use crate::discovery::Discovery;
+use crate::discovery::{Discovery, Position};
 use crate::fetch::Hydrations;
 use crate::history::Histories;
 use crate::lfs::LfsSettings;
@@ -92,6 +92,7 @@ struct Inner {
     signer: UrlSigner,
     xet: XetState,
     discovery: Discovery,
+    position: Position,
     throttle: Throttle,
     passwords: Passwords,
     token_uses: TokenUses,
@@ -126,6 +127,7 @@ impl Hub {
             signer,
             xet,
             discovery: Discovery::default(),
+            position: Position::default(),
             throttle,
             passwords: Passwords::default(),
             token_uses: TokenUses::default(),
@@ -172,6 +174,11 @@ impl Hub {
     /// The search index of this replica.
     pub(crate) fn discovery(&self) -> &Discovery {
         &self.inner.discovery
+    }
+
+    /// This process's place in the log of events.
+    pub(crate) fn position(&self) -> &Position {
+        &self.inner.position
     }
 
     /// Failed logins.

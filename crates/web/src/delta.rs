@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use similar::{ChangeTag, TextDiff};
 
-use crate::highlight::escape_into;
-
 /// Longest file that is compared line by line, in bytes.
 pub(crate) const FILE_BYTES_MAX: usize = 512 * 1024;
 /// Lines that one file shows.
@@ -22,8 +20,7 @@ pub(crate) struct DeltaLine {
     pub(crate) new: Option<usize>,
     /// `add`, `del`, `gap` or nothing.
     pub(crate) class: &'static str,
-    /// Escaped.
-    pub(crate) html: String,
+    pub(crate) text: String,
 }
 
 /// The comparison of two texts.
@@ -41,7 +38,7 @@ pub(crate) fn compare(old: &str, new: &str) -> Delta {
     let mut delta = Delta::default();
     for (number, group) in diff.grouped_ops(CONTEXT).iter().enumerate() {
         if number > 0 && delta.lines.len() < LINES_MAX {
-            let gap = DeltaLine { old: None, new: None, class: "gap", html: String::new() };
+            let gap = DeltaLine { old: None, new: None, class: "gap", text: String::new() };
             delta.lines.push(gap);
         }
         for change in group.iter().flat_map(|op| diff.iter_changes(op)) {
@@ -56,11 +53,10 @@ pub(crate) fn compare(old: &str, new: &str) -> Delta {
                 delta.is_cut = true;
                 continue;
             }
-            let mut html = String::new();
-            escape_into(&mut html, change.value().trim_end_matches(['\n', '\r']));
+            let text = change.value().trim_end_matches(['\n', '\r']).to_owned();
             let (old, new) = (change.old_index(), change.new_index());
             let (old, new) = (old.map(|at| at + 1), new.map(|at| at + 1));
-            delta.lines.push(DeltaLine { old, new, class, html });
+            delta.lines.push(DeltaLine { old, new, class, text });
         }
     }
     delta
@@ -71,17 +67,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn changed_lines_are_numbered_and_escaped() {
+    fn changed_lines_are_numbered() {
         let delta = compare("a\nb\nc\n", "a\n<b>\nc\nd\n");
         assert_eq!((delta.added, delta.removed), (2, 1));
         let changed: Vec<_> = delta.lines.iter().filter(|line| !line.class.is_empty()).collect();
         assert_eq!(
-            (changed[0].old, changed[0].new, changed[0].html.as_str()),
+            (changed[0].old, changed[0].new, changed[0].text.as_str()),
             (Some(2), None, "b")
         );
         assert_eq!(
-            (changed[1].old, changed[1].new, changed[1].html.as_str()),
-            (None, Some(2), "&lt;b&gt;")
+            (changed[1].old, changed[1].new, changed[1].text.as_str()),
+            (None, Some(2), "<b>")
         );
         assert_eq!(changed[2].new, Some(4));
     }

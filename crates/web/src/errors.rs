@@ -1,14 +1,15 @@
 //! What is refused, for people: the same status and headers as for programs, with a calm page in place of the JSON.
 
 use askama::Template;
-use axum::extract::Request;
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use steelyard_http::{Refusal, browser};
 
+use crate::doctor::refusals::{Refused, short};
 use crate::frame::{self, Frame};
-use crate::respond;
+use crate::{Web, respond};
 
 #[derive(Template)]
 #[template(path = "error.html")]
@@ -25,18 +26,13 @@ struct ErrorPage {
 }
 
 /// Gives browsers a page for what the hub refuses. A browser asks for `text/html`; no client of the API does.
-pub(crate) async fn for_browsers(request: Request, next: Next) -> Response {
+pub(crate) async fn for_browsers(State(web): State<Web>, request: Request, next: Next) -> Response {
+    let asked = Asked::of(&request);
     let is_page = [Method::GET, Method::HEAD, Method::POST].contains(request.method())
         && !request.uri().path().starts_with("/api/")
         && wants_html(request.headers());
-    if !is_page {
-        return next.run(request).await;
-    }
-    let frame = Frame::of(request.headers(), request.uri());
-    let here = match *request.method() {
-        Method::POST => "/".to_owned(),
-        _ => request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned(),
-    };
+    let frame = is_page.then(|| Frame::of(request.headers(), request.uri()));
+    let login = login_of(&request);
     let is_known = browser::session_secret(request.headers()).is_some();
     let mut response = next.run(request).await;
     if !response.status().is_client_error() && !response.status().is_server_error() {
@@ -47,11 +43,64 @@ pub(crate) async fn for_browsers(request: Request, next: Next) -> Response {
         return response;
     }
     let refusal = response.extensions_mut().remove::<Refusal>();
-    let login = frame::login_address(&here);
+    asked.note(&web, &response, refusal.as_ref());
+    let Some(frame) = frame else {
+        // Whoever shows errors in another form is done; programs get what they were given.
+        return response;
+    };
     if refusal.as_ref().is_some_and(|refusal| refusal.needs_login) {
         return respond::see_other(&login);
     }
     as_page(frame, response, refusal, Some(login).filter(|_| !is_known))
+}
+
+/// The sign-in page that leads back to what was asked for.
+fn login_of(request: &Request) -> String {
+    let here = match *request.method() {
+        Method::POST => "/",
+        _ => request.uri().path_and_query().map_or("/", |path| path.as_str()),
+    };
+    frame::login_address(here)
+}
+
+/// What the doctor may be asked of a request, if it is refused.
+struct Asked {
+    method: Method,
+    path: Uri,
+    host: Option<HeaderValue>,
+    user_agent: Option<HeaderValue>,
+    had_token: bool,
+}
+
+impl Asked {
+    fn of(request: &Request) -> Self {
+        let headers = request.headers();
+        Self {
+            method: request.method().clone(),
+            path: request.uri().clone(),
+            host: headers.get(header::HOST).cloned(),
+            user_agent: headers.get(header::USER_AGENT).cloned(),
+            had_token: headers.contains_key(header::AUTHORIZATION),
+        }
+    }
+
+    fn note(self, web: &Web, response: &Response, refusal: Option<&Refusal>) {
+        let text = |value: Option<&HeaderValue>| {
+            value.and_then(|value| value.to_str().ok()).map(short).unwrap_or_default()
+        };
+        let id = text(response.headers().get("x-request-id"));
+        let refused = Refused {
+            method: self.method.to_string(),
+            path: short(self.path.path()),
+            host: text(self.host.as_ref()),
+            user_agent: text(self.user_agent.as_ref()),
+            had_token: self.had_token,
+            status: response.status().as_u16(),
+            code: text(response.headers().get("x-error-code")),
+            message: refusal.map(|refusal| short(&refusal.message)).unwrap_or_default(),
+        };
+        web.refusals().note(&id, refused);
+    }
 }
 
 fn as_page(

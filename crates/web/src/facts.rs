@@ -50,7 +50,6 @@ pub(crate) struct Sources<'a> {
     /// Headers of the weights: `safetensors` and `gguf`.
     pub(crate) weights: &'a Value,
     pub(crate) lineage: Option<&'a Lineage>,
-    pub(crate) used_bytes: u64,
 }
 
 /// Every fact that is known, in the order in which people ask.
@@ -103,8 +102,22 @@ pub(crate) fn column(sources: &Sources<'_>) -> Vec<Fact> {
         "Runs in",
         some(&facts.apps, |app| Line::link(app.clone(), links::listed(*kind, Facet::App, app))),
     );
-    add("Stored", vec![Line::text(format::bytes(sources.used_bytes))]);
     column
+}
+
+/// That it is to be talked to, and where to see how.
+pub(crate) fn chat(base: &str, has_template: bool) -> Fact {
+    let (text, tone) = match has_template {
+        true => ("Chat template on a sample", ""),
+        false => ("No chat template", "mind"),
+    };
+    let line = Line { tone, ..Line::link(text, format!("{base}/chat")) };
+    Fact { label: "Talks by", lines: vec![line] }
+}
+
+/// What it takes on the hub's disks, all revisions together.
+pub(crate) fn stored(bytes: u64) -> Fact {
+    Fact { label: "Stored", lines: vec![Line::text(format::bytes(bytes))] }
 }
 
 fn some(words: &[String], line: impl Fn(&String) -> Line) -> Vec<Line> {
@@ -236,7 +249,7 @@ fn emissions(grams: f64) -> String {
 }
 
 /// The column as a list in Markdown.
-pub(crate) fn as_markdown(column: &[Fact]) -> String {
+pub(crate) fn as_markdown<'f>(column: impl IntoIterator<Item = &'f Fact>) -> String {
     let mut text = String::new();
     for Fact { label, lines } in column {
         let line = |line: &Line| match &line.figure {

@@ -163,3 +163,16 @@ pub(crate) fn as_markdown(rows: &[HitRow]) -> String {
 pub(crate) fn escape_cell(text: &str) -> String {
     text.replace('\\', "\\\\").replace('|', "\\|").replace(['\n', '\r'], " ").replace('<', "&lt;")
 }
+
+/// A text as a block of code in Markdown; its fence is longer than any in it.
+pub(crate) fn fenced(text: &str, language: &str) -> String {
+    let mut longest = 2;
+    let mut run = 0;
+    for c in text.chars() {
+        run = if c == '`' { run + 1 } else { 0 };
+        longest = longest.max(run);
+    }
+    let fence = "`".repeat(longest + 1);
+    let end = if text.ends_with('\n') { "" } else { "\n" };
+    format!("{fence}{language}\n{text}{end}{fence}\n")
+}

@@ -7,8 +7,11 @@
 
 mod assets;
 mod chart;
+mod chat;
 mod delta;
+mod doctor;
 mod errors;
+mod examples;
 mod facts;
 mod format;
 mod frame;
@@ -32,7 +35,8 @@ pub use state::Web;
 
 /// The whole hub as one service: what programs ask and what people see.
 pub fn build_router(hub: Hub) -> Router {
+    let web = Web::default();
     steelyard_http::build_router_with(hub, table())
-        .layer(axum::middleware::from_fn(errors::for_browsers))
-        .layer(Extension(Web::default()))
+        .layer(axum::middleware::from_fn_with_state(web.clone(), errors::for_browsers))
+        .layer(Extension(web))
 }

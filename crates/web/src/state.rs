@@ -1,26 +1,51 @@
 //! What the pages of one process share: rendered cards, and how much rendering may go on at once.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use moka::sync::Cache;
 use steelyard_card::front_matter;
 use steelyard_core::Oid;
-use steelyard_service::{Error, Result};
+use steelyard_service::revisions::Blamed;
+use steelyard_service::{Actor, Error, Result};
 use tokio::sync::Semaphore;
 
+use crate::doctor::refusals::Refusals;
+use crate::examples;
 use crate::markdown::{self, Place, Rendered};
+use crate::routes::{Listed, Sheet};
 
 /// Rendered texts that are kept, by bytes.
 const RENDERED_BYTES_MAX: u64 = 64 * 1024 * 1024;
-/// Renderings that may go on at once: the other cores answer requests.
-const WORKERS: usize = 2;
+/// Sheets of repositories that are kept, by bytes.
+const SHEETS_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Pages of folders and answers of blame that are kept, by bytes.
+const LISTINGS_BYTES_MAX: u64 = 32 * 1024 * 1024;
+const BLAMES_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// How long a sheet is kept at most. What it says stays true by the log; only the order in which popular Spaces are named
+/// follows counters, which write no events.
+const SHEET_LIFE: Duration = Duration::from_secs(60);
+/// Renderings that may go on at once, for so many cores: the other half answers requests.
+fn workers() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2))
+}
 /// How long a page waits for a place among them.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Whose sheet of which repository it is: the repository, who looks, and the address of the hub that stands in its commands.
+pub(crate) type SheetKey = (i64, Option<(i64, bool)>, String);
+
+/// What follows from a commit of a repository alone: the repository, the commit, and what was asked of it.
+pub(crate) type CommitKey = (i64, Oid, String);
 
 /// What the pages share. Cheap to clone.
 #[derive(Clone)]
 pub struct Web {
     rendered: Cache<String, Arc<Rendered>>,
+    sheets: Cache<SheetKey, Arc<Sheet>>,
+    listings: Cache<CommitKey, Arc<Listed>>,
+    blames: Cache<CommitKey, Arc<Blamed>>,
+    refusals: Refusals,
     workers: Arc<Semaphore>,
 }
 
@@ -29,9 +54,23 @@ impl Default for Web {
         let weigh = |key: &String, rendered: &Arc<Rendered>| {
             u32::try_from(key.len() + rendered.bytes()).unwrap_or(u32::MAX)
         };
+        let weigh_sheet = |key: &SheetKey, sheet: &Arc<Sheet>| {
+            u32::try_from(key.2.len() + sheet.bytes()).unwrap_or(u32::MAX)
+        };
+        let sheets = Cache::builder().max_capacity(SHEETS_BYTES_MAX).time_to_live(SHEET_LIFE);
         Self {
             rendered: Cache::builder().max_capacity(RENDERED_BYTES_MAX).weigher(weigh).build(),
-            workers: Arc::new(Semaphore::new(WORKERS)),
+            sheets: sheets.weigher(weigh_sheet).build(),
+            listings: Cache::builder()
+                .max_capacity(LISTINGS_BYTES_MAX)
+                .weigher(|key: &CommitKey, listed: &Arc<Listed>| weight(key, listed.bytes()))
+                .build(),
+            blames: Cache::builder()
+                .max_capacity(BLAMES_BYTES_MAX)
+                .weigher(|key: &CommitKey, blamed: &Arc<Blamed>| weight(key, blamed.bytes()))
+                .build(),
+            refusals: Refusals::default(),
+            workers: Arc::new(Semaphore::new(workers())),
         }
     }
 }
@@ -53,6 +92,31 @@ impl Web {
         done.await.map_err(Error::internal)
     }
 
+    /// Sheets of repositories; each says itself whether it still holds.
+    pub(crate) fn sheets(&self) -> &Cache<SheetKey, Arc<Sheet>> {
+        &self.sheets
+    }
+
+    /// Pages of folders, by commit. Whoever asks has been let in to the commit before.
+    pub(crate) fn listings(&self) -> &Cache<CommitKey, Arc<Listed>> {
+        &self.listings
+    }
+
+    /// Where lines of files come from, by commit.
+    pub(crate) fn blames(&self) -> &Cache<CommitKey, Arc<Blamed>> {
+        &self.blames
+    }
+
+    /// The last requests that were refused.
+    pub(crate) fn refusals(&self) -> &Refusals {
+        &self.refusals
+    }
+
+    /// Under what a sheet is kept: nobody is ever shown what was gathered for somebody else.
+    pub(crate) fn sheet_key(&self, repo_id: i64, actor: &Actor, origin: &str) -> SheetKey {
+        (repo_id, actor.user().map(|user| (user.id, user.is_admin)), origin.to_owned())
+    }
+
     /// The Markdown of the blob `oid`, without its metadata, rendered. It is kept under its content and everything that
     /// its links depend on.
     pub(crate) async fn card(&self, oid: Oid, text: &str, place: Place) -> Result<Arc<Rendered>> {
@@ -60,8 +124,12 @@ impl Web {
         if let Some(known) = self.rendered.get(&key) {
             return Ok(known);
         }
-        let body = front_matter::body(text).to_owned();
-        let rendered = Arc::new(self.work(move || markdown::render(&body, &place)).await?);
+        let text = text.to_owned();
+        let render = move || {
+            let body = front_matter::body(&text);
+            markdown::render(&examples::into_text(body, &text), &place)
+        };
+        let rendered = Arc::new(self.work(render).await?);
         self.rendered.insert(key, Arc::clone(&rendered));
         Ok(rendered)
     }
@@ -72,4 +140,8 @@ pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(Error::internal)?
+}
+
+fn weight(key: &CommitKey, bytes: usize) -> u32 {
+    u32::try_from(key.2.len() + 64 + bytes).unwrap_or(u32::MAX)
 }

@@ -5,6 +5,7 @@ pub(super) mod commits;
 pub(super) mod discovery;
 pub(super) mod large;
 pub(super) mod listing;
+pub(super) mod pages;
 pub(super) mod paint;
 pub(super) mod resolve;
 pub(super) mod start;

@@ -211,3 +211,15 @@ pub async fn sum_linked_bytes(conn: &mut Conn, repo_id: i64) -> Result<i64, DbEr
     );
     conn.fetch_one(sql, args![repo_id]).await?.int("n")
 }
+
+/// Bytes of a repository's live packs and of everything that it links to.
+pub async fn sum_stored_bytes(conn: &mut Conn, repo_id: i64) -> Result<u64, DbError> {
+    let sql = concat!(
+        "SELECT CAST((SELECT COALESCE(SUM(p.size_bytes), 0) FROM git_repo_pack rp \
+         JOIN git_pack p ON p.pack_id = rp.pack_id WHERE rp.repo_id = $1 AND rp.retired_at IS NULL) \
+         + (SELECT COALESCE(SUM(COALESCE(o.size_bytes, f.size_bytes)), 0)",
+        from_links!(),
+        "WHERE l.repo_id = $1 AND l.quarantined_at IS NULL) AS BIGINT) AS n"
+    );
+    conn.fetch_one(sql, args![repo_id]).await?.count("n")
+}

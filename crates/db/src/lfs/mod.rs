@@ -17,7 +17,7 @@ pub use content::{
 };
 pub use link::{
     Home, LinkRow, delete_link, ensure_link, find_link, find_linked, list_links, name_link,
-    share_links, sum_linked_bytes, xet_hashes,
+    share_links, sum_linked_bytes, sum_stored_bytes, xet_hashes,
 };
 pub use lock::{LockRow, create_lock, delete_lock, find_lock, find_lock_by_path, list_locks};
 pub use sweep::{

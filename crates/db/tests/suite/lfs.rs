@@ -55,6 +55,8 @@ async fn a_link_is_made_once_and_named_often(base: Base) {
     assert_eq!(lfs::find_linked(&mut conn, repo + 1, "first").await.unwrap(), None);
     assert_eq!(lfs::sum_linked_bytes(&mut conn, repo).await.unwrap(), 100);
     assert_eq!(lfs::sum_linked_bytes(&mut conn, repo + 1).await.unwrap(), 0);
+    assert_eq!(lfs::sum_stored_bytes(&mut conn, repo).await.unwrap(), 100);
+    assert_eq!(lfs::sum_stored_bytes(&mut conn, repo + 1).await.unwrap(), 0);
     // A link to what is not stored cannot be.
     let mut tx = base.write().await;
     let made = lfs::ensure_link(&mut tx, repo, sha256(7), "x", at(1)).await;

@@ -31,7 +31,7 @@ pub(crate) use tally::Counters;
 
 use steelyard_core::{RepoId, RepoKind};
 use steelyard_db::downloads::{self, DAYS_KEPT, day_of};
-use steelyard_db::{likes as likes_db, stats};
+use steelyard_db::{lfs, likes as likes_db, stats};
 
 use crate::{Action, Actor, Hub, Result};
 
@@ -53,7 +53,29 @@ pub struct Usage {
     pub days: Vec<DayRow>,
 }
 
+/// The figures of a repository's page.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Figures {
+    /// The counters.
+    pub stats: StatsRow,
+    /// The last 30 days on which somebody downloaded it.
+    pub days: Vec<DayRow>,
+    /// Bytes that its packs and large files take.
+    pub stored_bytes: u64,
+}
+
 impl Hub {
+    /// The figures of a repository that the caller was given.
+    pub async fn figures_of(&self, repo_id: i64) -> Result<Figures> {
+        let mut conn = self.db().read().await?;
+        let first = day_of(self.now()) - DAYS_KEPT + 1;
+        Ok(Figures {
+            stats: stats::get_stats(&mut conn, repo_id).await?,
+            days: downloads::list_days(&mut conn, repo_id, first).await?,
+            stored_bytes: lfs::sum_stored_bytes(&mut conn, repo_id).await?,
+        })
+    }
+
     /// The counters of a repository whose key the caller was given.
     pub async fn stats_of(&self, repo_id: i64) -> Result<StatsRow> {
         Ok(stats::get_stats(&mut self.db().read().await?, repo_id).await?)

@@ -87,12 +87,22 @@ impl Hub {
                 head.ok_or_else(|| Error::no_revision("HEAD"))?
             }
         };
-        let (facts, files) = (self.parsed_facts(&snapshot)?, paths(&snapshot)?);
+        self.snippets_at(&snapshot, revision, endpoint)
+    }
+
+    /// Code to begin with, of a snapshot that the caller was given; `revision` says whether its commit is named in it.
+    pub fn snippets_at(
+        &self,
+        snapshot: &Snapshot,
+        revision: Option<&Revision>,
+        endpoint: &str,
+    ) -> Result<Vec<Snippet>> {
+        let (facts, files) = (self.parsed_facts(snapshot)?, paths(snapshot)?);
         let files: Vec<&str> = files.iter().map(String::as_str).collect();
         let commit = snapshot.commit.to_string();
         Ok(snippets::snippets(&SnippetInput {
             id: &snapshot.repo.repo.to_string(),
-            kind,
+            kind: snapshot.repo.kind,
             endpoint,
             revision: revision.map(|_| commit.as_str()),
             facts: &facts,

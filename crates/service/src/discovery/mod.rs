@@ -16,6 +16,7 @@ mod leaderboard;
 mod lineage;
 mod load;
 mod numbers;
+mod position;
 mod search;
 mod text;
 mod vocabulary;
@@ -32,3 +33,4 @@ pub use steelyard_index::{Direction, Facet, FacetCount, Linked, SearchRequest, S
 pub use words::{QuickFound, Suggested, TextFound, TextFoundRepo};
 
 pub(crate) use feed::Discovery;
+pub(crate) use position::Position;

@@ -39,6 +39,18 @@ impl Snapshot {
             Some(parent) => Some(read_tree_of(&self.history, *parent)?),
             None => None,
         };
+        let (files, is_truncated) = self.changed_files(old, limit)?;
+        Ok(Changes { parents, files, is_truncated })
+    }
+
+    /// What differs in this commit from another one of the same repository, up to `limit` files. Nothing of the other is
+    /// in `parents`.
+    pub fn changes_since(&self, other: &Self, limit: usize) -> Result<Changes> {
+        let (files, is_truncated) = self.changed_files(Some(other.tree), limit)?;
+        Ok(Changes { parents: Vec::new(), files, is_truncated })
+    }
+
+    fn changed_files(&self, old: Option<Oid>, limit: usize) -> Result<(Vec<Change>, bool)> {
         let diff = walk::diff_trees(&*self.history, old.as_ref(), Some(&self.tree), limit)
             .map_err(broken)?;
         let files = diff.changes.iter().map(|change| Change {
@@ -50,6 +62,6 @@ impl Snapshot {
                 .flatten()
                 .any(|(mode, _)| mode.object_kind().is_none()),
         });
-        Ok(Changes { parents, files: files.collect(), is_truncated: diff.truncated })
+        Ok((files.collect(), diff.truncated))
     }
 }

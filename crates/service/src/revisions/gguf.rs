@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use serde_json::Value;
-use steelyard_card::gguf::{HEADER_BYTES_MAX, HeaderNeed, parse_header};
+use steelyard_card::gguf::{GgufHeader, HEADER_BYTES_MAX, HeaderNeed, parse_header};
 
 use super::Snapshot;
 use crate::{Error, Hub, Result};
@@ -36,13 +37,21 @@ impl Hub {
 
     /// The header of one GGUF file; `None` when it has none that can be read.
     pub async fn read_gguf(&self, snapshot: &Snapshot, path: &str) -> Result<Option<Value>> {
+        let Some((header, _)) = self.gguf_head(snapshot, path).await? else { return Ok(None) };
+        serde_json::to_value(header).map(Some).map_err(Error::internal)
+    }
+
+    /// The header of one GGUF file, and the bytes that hold it.
+    pub async fn gguf_head(
+        &self,
+        snapshot: &Snapshot,
+        path: &str,
+    ) -> Result<Option<(Box<GgufHeader>, Bytes)>> {
         let mut wanted = FIRST_READ_BYTES;
         loop {
             let head = self.read_head(snapshot, path, wanted).await?;
             match parse_header(&head) {
-                Ok(HeaderNeed::Done(header)) => {
-                    return serde_json::to_value(header).map(Some).map_err(Error::internal);
-                }
+                Ok(HeaderNeed::Done(header)) => return Ok(Some((header, head))),
                 // The file ends inside its header, or the header is larger than any real one.
                 Ok(HeaderNeed::More(total))
                     if (head.len() as u64) < wanted || total.max(wanted) >= HEADER_BYTES_MAX =>

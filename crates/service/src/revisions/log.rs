@@ -1,5 +1,7 @@
 //! The history of a commit.
 
+use std::collections::HashSet;
+
 use steelyard_core::limits::{COMMITS_PAGE, LAST_COMMIT_WALK_MAX};
 use steelyard_core::page::{Cursor, Page};
 use steelyard_core::{Oid, RepoPath, Timestamp};
@@ -44,15 +46,7 @@ impl Snapshot {
         limit: Option<usize>,
     ) -> Result<Page<CommitInfo>> {
         let limit = limit.unwrap_or(COMMITS_PAGE).clamp(1, 1000);
-        let skip: usize = match cursor {
-            None => 0,
-            Some(cursor) => {
-                let parsed = cursor.as_text()?.parse().ok().filter(|skip| *skip <= 10_000_000);
-                parsed.ok_or_else(|| {
-                    Error::invalid("cursor", "must be taken from a Link header of this server")
-                })?
-            }
-        };
+        let skip = cursor.map(skipped).transpose()?.unwrap_or(0);
         let mut found =
             walk::log(&*self.history, &self.commit, None, skip, limit + 1).map_err(broken)?;
         let more = found.len() > limit;
@@ -62,28 +56,68 @@ impl Snapshot {
         Ok(Page { items, next })
     }
 
-    /// The newest commits that changed a path, at most `limit`, newest first; looked for in a bounded part of the history.
-    pub fn list_commits_of(&self, path: &str, limit: usize) -> Result<Vec<CommitInfo>> {
+    /// One page of the commits that changed a path, newest first. Only a bounded part of the history is looked at for a page:
+    /// it may hold fewer commits than `limit`, even none, and still have a next one.
+    pub fn list_commits_of(
+        &self,
+        path: &str,
+        cursor: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<Page<CommitInfo>> {
         let path = RepoPath::parse(path)?;
         let at = |tree: &Oid| -> Result<Option<Oid>> {
             let found = steelyard_git::read::lookup_path(&*self.history, tree, path.as_str());
             Ok(found.map_err(broken)?.map(|entry| entry.oid))
         };
-        let mut found = Vec::new();
-        let commits = walk::log(&*self.history, &self.commit, None, 0, LAST_COMMIT_WALK_MAX);
-        for (oid, commit) in commits.map_err(broken)? {
+        let mut items = Vec::new();
+        let mut commits = walk::History::new(&*self.history, &self.commit).map_err(broken)?;
+        let skip = cursor.map(skipped).transpose()?.unwrap_or(0);
+        // `nth` reads what it passes over, but compares nothing.
+        if let Some(Err(error)) = skip.checked_sub(1).and_then(|last| commits.nth(last)) {
+            return Err(broken(error));
+        }
+        for walked in 0..LAST_COMMIT_WALK_MAX {
+            let Some(step) = commits.next() else { return Ok(Page { items, next: None }) };
+            let (oid, commit) = step.map_err(broken)?;
             let before = match commit.parents.first() {
                 Some(parent) => at(&read_tree_of(&self.history, *parent)?)?,
                 None => None,
             };
             if at(&commit.tree)? != before {
-                found.push(CommitInfo::new(oid, &commit));
+                items.push(CommitInfo::new(oid, &commit));
             }
-            if found.len() == limit {
-                break;
+            if items.len() == limit {
+                let next = Cursor::after((skip + walked + 1).to_string());
+                return Ok(Page { items, next: Some(next) });
             }
         }
-        Ok(found)
+        let next = Cursor::after((skip + LAST_COMMIT_WALK_MAX).to_string());
+        Ok(Page { items, next: Some(next) })
+    }
+
+    /// The newest commits of this history that are not in that of `other`, up to `limit`, and whether there may be more.
+    /// Of both only a bounded part is looked at.
+    pub fn commits_beyond(&self, other: &Self, limit: usize) -> Result<(Vec<CommitInfo>, bool)> {
+        let budget = LAST_COMMIT_WALK_MAX;
+        let theirs = walk::log(&*self.history, &other.commit, None, 0, budget).map_err(broken)?;
+        // Beyond the part that was looked at, nothing can be said.
+        let since = theirs.last().filter(|_| theirs.len() == budget);
+        let since = since.map(|(_, commit)| commit.committer.time);
+        let theirs: HashSet<Oid> = theirs.into_iter().map(|(oid, _)| oid).collect();
+        let mut found = Vec::new();
+        let mut walked = 0;
+        for step in walk::History::new(&*self.history, &self.commit).map_err(broken)? {
+            let (oid, commit) = step.map_err(broken)?;
+            let is_unknown = since.is_some_and(|since| commit.committer.time < since);
+            walked += 1;
+            if found.len() == limit || walked > budget || is_unknown {
+                return Ok((found, true));
+            }
+            if !theirs.contains(&oid) {
+                found.push(CommitInfo::new(oid, &commit));
+            }
+        }
+        Ok((found, false))
     }
 
     /// The commit of this snapshot.
@@ -95,4 +129,11 @@ impl Snapshot {
     pub fn count_commits(&self, limit: usize) -> Result<usize> {
         Ok(walk::log(&*self.history, &self.commit, None, 0, limit).map_err(broken)?.len())
     }
+}
+
+/// How many commits of a history the pages before a cursor went past.
+fn skipped(cursor: &Cursor) -> Result<usize> {
+    let parsed = cursor.as_text()?.parse().ok().filter(|skip| *skip <= 10_000_000);
+    parsed
+        .ok_or_else(|| Error::invalid("cursor", "must be taken from a Link header of this server"))
 }

@@ -1,5 +1,6 @@
 //! Reading: from a revision to a commit, from a path to an entry, from an entry to bytes.
 
+mod blame;
 mod changes;
 mod entry;
 mod facts;
@@ -11,6 +12,7 @@ mod safetensors;
 mod snapshot;
 mod tree;
 
+pub use blame::Blamed;
 pub use changes::{Change, Changes};
 pub use entry::{Content, Entry, EntryKind, LfsInfo};
 pub use log::CommitInfo;

@@ -56,6 +56,30 @@ impl Hub {
         self.snapshot_at(found.repo, &state, target).await
     }
 
+    /// The repository and its default branch, if `actor` may read it, mostly in one question to the database; no
+    /// snapshot while it has no commit.
+    pub async fn repo_with_head(
+        &self,
+        actor: &Actor,
+        kind: RepoKind,
+        id: &RepoId,
+    ) -> Result<(RepoRow, Option<Snapshot>)> {
+        let mut conn = self.db().read().await?;
+        let likely = RefName::parse("refs/heads/main")?;
+        let found =
+            self.repo_at(&mut conn, actor, kind, id, Action::ReadRepo, Some(&likely)).await?;
+        if found.git.head_ref != likely.as_str() {
+            drop(conn);
+            let head = self.head(found.repo.clone()).await?;
+            return Ok((found.repo, head));
+        }
+        drop(conn);
+        let Some(head) = found.reference else { return Ok((found.repo, None)) };
+        let target = Target::Known { oid: head.target(), name: head.name };
+        let snapshot = self.snapshot_at(found.repo.clone(), &found.git, target).await?;
+        Ok((found.repo, Some(snapshot)))
+    }
+
     /// The repository's default branch, or `None` while it has no commit.
     pub async fn head(&self, repo: RepoRow) -> Result<Option<Snapshot>> {
         let conn = self.db().read().await?;

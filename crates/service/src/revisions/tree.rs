@@ -54,6 +54,15 @@ impl Snapshot {
         Ok(Page { items, next })
     }
 
+    /// One page of a folder with the last commit of each entry, as large as one without them. For pages, which keep what
+    /// they have found.
+    pub fn list_folder(&self, folder: &str, cursor: Option<Cursor>) -> Result<Page<Entry>> {
+        let query = TreeQuery { folder: folder.to_owned(), cursor, ..TreeQuery::default() };
+        let mut page = self.list_tree(&query)?;
+        self.add_last_commits(&mut page.items)?;
+        Ok(page)
+    }
+
     /// The entries at `paths`; those that do not exist are left out.
     pub fn paths_info(&self, paths: &[String], expand: bool) -> Result<Vec<Entry>> {
         let mut items = Vec::new();

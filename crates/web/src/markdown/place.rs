@@ -43,6 +43,14 @@ impl Place {
         Some(format!("{}{rest}", links::at(&self.base, verb, &self.revision, &path)).into())
     }
 
+    /// The address of a picture, a sound or a film that metadata names: a file of the repository, or one elsewhere over TLS,
+    /// as the policy of pages wants it.
+    pub(crate) fn source(&self, url: &str) -> Option<String> {
+        let found = self.resolve(url, true)?;
+        (found.starts_with("https://") || (found.starts_with('/') && !found.starts_with("//")))
+            .then(|| found.into_owned())
+    }
+
     /// The path from the root; none when it leaves the repository.
     fn join(&self, file: &str) -> Option<String> {
         let decoded = percent_decode_str(file).decode_utf8().ok()?;

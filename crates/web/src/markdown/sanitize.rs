@@ -22,6 +22,7 @@ const CLASSES: &[(&str, &[&str])] = &[
             "markdown-alert-important",
             "markdown-alert-warning",
             "markdown-alert-caution",
+            "gallery",
         ],
     ),
     ("p", &["markdown-alert-title"]),

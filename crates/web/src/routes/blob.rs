@@ -5,10 +5,12 @@ use std::sync::Arc;
 use askama::Template;
 use axum::response::Response;
 use steelyard_card::front_matter;
+use steelyard_card::gguf::parse_contents;
 use steelyard_http::{ApiError, Target};
 use steelyard_service::revisions::{Entry, EntryKind, Snapshot};
 use steelyard_service::{Action, Error, Hub, Result};
 
+use super::markdown_form;
 use super::repo::{Head, revision_of};
 use super::tree::{CommitRow, Crumb, Refs, crumbs, is_open, refs};
 use crate::frame::{Frame, Visit};
@@ -18,7 +20,7 @@ use crate::viewers::notebook::{self, Cell};
 use crate::viewers::table::{self, Table};
 use crate::viewers::tensors::{self, Tensors};
 use crate::viewers::{self, Code, TEXT_BYTES_MAX, Viewer};
-use crate::{format, highlight, links, respond};
+use crate::{format, highlight, hits, links, respond};
 
 /// Bytes of a large file that are looked at: it may be a text of gigabytes.
 const LARGE_BYTES_MAX: u64 = 512 * 1024;
@@ -40,9 +42,12 @@ enum View {
     Image,
     Audio,
     Video,
+    /// Version, and pages where they can be counted.
+    Pdf(String, Option<usize>),
     Tensors(Tensors),
     Gguf {
-        rows: Vec<(&'static str, String)>,
+        facts: Vec<(&'static str, String)>,
+        tensors: Tensors,
         template: Option<String>,
     },
     /// Why nothing is.
@@ -64,6 +69,7 @@ struct BlobPage {
     download: String,
     raw: String,
     history: String,
+    blame: Option<String>,
     permalink: String,
     last: Option<CommitRow>,
     view: View,
@@ -72,6 +78,14 @@ struct BlobPage {
 }
 
 pub(super) async fn page(visit: Visit, target: Target) -> Result<Response, ApiError> {
+    let shown = show(&visit, &target, visit.as_markdown).await;
+    Ok(match markdown_form(&shown, &target) {
+        Some(target) => show(&visit, &target, true).await.or(shown)?,
+        None => shown?,
+    })
+}
+
+async fn show(visit: &Visit, target: &Target, as_markdown: bool) -> Result<Response> {
     let (text, path) = target.revision_and_path()?;
     let (revision, text) = revision_of(&text)?;
     let (kind, id) = (target.kind, &target.id);
@@ -82,16 +96,17 @@ pub(super) async fn page(visit: Visit, target: Target) -> Result<Response, ApiEr
     let entry = found.pop().filter(|entry| matches!(entry.kind, EntryKind::File { .. }));
     let entry = entry.ok_or_else(|| Error::no_entry(path.as_str(), snapshot.commit))?;
     let EntryKind::File { size, lfs } = entry.kind else {
-        return Err(Error::no_entry(path, snapshot.commit).into());
+        return Err(Error::no_entry(path, snapshot.commit));
     };
-    let head = Head::of(&visit, &snapshot.repo, &text, "files").await?;
-    let view = view(&visit, &snapshot, &head, &entry, size).await?;
+    let head = Head::of(visit, &snapshot.repo, &text, "files").await?;
+    let view = view(visit, &snapshot, &head, &entry, size).await?;
     let list = visit.hub.list_refs(&visit.actor, kind, id).await?;
+    let own = format!("{}.md", head.at("blob", &path));
     let page = BlobPage {
-        frame: visit.frame.clone().section(kind.plural()),
         is_open: is_open(&list, &head),
+        frame: visit.frame.clone().section(kind.plural()).markdown(own),
         crumbs: crumbs(&head, &path),
-        refs: refs(&list, &head, ""),
+        refs: refs(&list, &head, "blob", &path),
         name: path.rsplit('/').next().unwrap_or(&path).to_owned(),
         size: format::bytes(size),
         size_full: format::full(size),
@@ -99,13 +114,61 @@ pub(super) async fn page(visit: Visit, target: Target) -> Result<Response, ApiEr
         download: head.at("resolve", &path),
         raw: head.at("raw", &path),
         history: head.at("commits", &path),
+        blame: lfs.is_none().then(|| head.at("blame", &path)).filter(|_| view.has_lines()),
         permalink: links::at(&head.base, "blob", &snapshot.commit.to_string(), &path),
-        last: entry.last_commit.as_ref().map(|one| CommitRow::new(&visit, &head.base, one)),
+        last: entry.last_commit.as_ref().map(|one| CommitRow::new(visit, &head.base, one)),
         path,
         view,
         head,
     };
-    Ok(respond::page(&page)?)
+    if as_markdown {
+        let text = match page.view.has_lines() {
+            true => beginning(&visit.hub, &snapshot, &entry, Viewer::Text).await?,
+            false => bytes::Bytes::new(),
+        };
+        return Ok(respond::markdown(
+            page.as_markdown(viewers::text_of(&text).unwrap_or_default()),
+        ));
+    }
+    respond::page(&page)
+}
+
+impl View {
+    /// Whether the file is a text.
+    fn has_lines(&self) -> bool {
+        matches!(self, Self::Code(_) | Self::Markdown { .. } | Self::Table(_) | Self::Notebook(_))
+    }
+}
+
+impl BlobPage {
+    fn as_markdown(&self, text: &str) -> String {
+        let (id, revision) = (self.head.id(), &self.head.revision);
+        let mut out =
+            format!("# {} of {id} at {revision}\n\n- Size: {}\n", self.path, self.size_full);
+        if let Some(sha256) = &self.sha256 {
+            out.push_str(&format!("- SHA-256: {sha256}\n"));
+        }
+        if let Some(CommitRow { title, href, date, .. }) = &self.last {
+            out.push_str(&format!(
+                "- Last change: [{}]({href}), {date}\n",
+                hits::escape_cell(title)
+            ));
+        }
+        out.push_str(&format!("- [Download]({})\n\n", self.download));
+        match &self.view {
+            View::Tensors(tensors) | View::Gguf { tensors, .. } => {
+                out.push_str(&tensors.as_markdown());
+            }
+            View::Nothing(why) => out.push_str(why),
+            view if view.has_lines() => {
+                let name = highlight::language_of_file(&self.path);
+                let name = name.map_or_else(String::new, |language| language.name.to_lowercase());
+                out.push_str(&hits::fenced(text, &name));
+            }
+            _ => {}
+        }
+        out
+    }
 }
 
 async fn view(
@@ -123,29 +186,37 @@ async fn view(
         Viewer::Image => View::Image,
         Viewer::Audio => View::Audio,
         Viewer::Video => View::Video,
-        Viewer::Safetensors => safetensors(visit, snapshot, &entry.path).await?,
-        Viewer::Gguf => match visit.hub.read_gguf(snapshot, &entry.path).await? {
-            Some(header) => {
-                let (rows, template) = tensors::of_gguf(&header);
-                let template = template.map(|template| coloured(&template, "jinja"));
-                View::Gguf { rows, template }
+        Viewer::Pdf => {
+            let head = beginning(&visit.hub, snapshot, entry, viewer).await?;
+            match viewers::pdf(&head) {
+                Some((version, pages)) => {
+                    View::Pdf(version, pages.filter(|_| head.len() as u64 >= size))
+                }
+                None => View::Nothing("This is no PDF, whatever its name says."),
             }
-            None => View::Nothing("This file has no GGUF header that can be read."),
-        },
+        }
+        Viewer::Safetensors => safetensors(visit, snapshot, &entry.path).await?,
+        Viewer::Gguf => gguf(visit, snapshot, &entry.path).await?,
         _ => return text_view(visit, snapshot, head, entry, (viewer, size)).await,
     };
     debug_assert!(!viewer.reads_text());
     Ok(view)
 }
 
-async fn safetensors(visit: &Visit, snapshot: &Snapshot, path: &str) -> Result<View> {
+/// By what tensors are looked for.
+fn filter_of(visit: &Visit) -> Result<&str> {
     let filter = visit.params.get("filter").unwrap_or_default();
-    if filter.len() > FILTER_BYTES_MAX {
-        return Err(Error::invalid(
-            "filter",
-            format!("must be at most {FILTER_BYTES_MAX} bytes long"),
-        ));
+    match filter.len() <= FILTER_BYTES_MAX {
+        true => Ok(filter),
+        false => {
+            let rule = format!("must be at most {FILTER_BYTES_MAX} bytes long");
+            Err(Error::invalid("filter", rule))
+        }
     }
+}
+
+async fn safetensors(visit: &Visit, snapshot: &Snapshot, path: &str) -> Result<View> {
+    let filter = filter_of(visit)?;
     match visit.hub.safetensors_header(snapshot, path).await {
         Ok(header) => Ok(View::Tensors(tensors::of_safetensors(&header, filter))),
         Err(Error::Invalid(_)) => {
@@ -153,6 +224,22 @@ async fn safetensors(visit: &Visit, snapshot: &Snapshot, path: &str) -> Result<V
         }
         Err(error) => Err(error),
     }
+}
+
+async fn gguf(visit: &Visit, snapshot: &Snapshot, path: &str) -> Result<View> {
+    let filter = filter_of(visit)?.to_owned();
+    let Some((header, head)) = visit.hub.gguf_head(snapshot, path).await? else {
+        return Ok(View::Nothing("This file has no GGUF header that can be read."));
+    };
+    let listed = visit.web.work(move || {
+        let contents = parse_contents(&head).unwrap_or_default();
+        tensors::of_gguf(&contents, &filter)
+    });
+    Ok(View::Gguf {
+        facts: tensors::gguf_facts(&header),
+        tensors: listed.await?,
+        template: header.chat_template.as_deref().map(|template| coloured(template, "jinja")),
+    })
 }
 
 fn coloured(text: &str, language: &str) -> String {

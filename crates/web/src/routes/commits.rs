@@ -2,22 +2,22 @@
 
 use askama::Template;
 use axum::response::Response;
+use steelyard_core::Oid;
+use steelyard_core::page::Page;
 use steelyard_http::{ApiError, Target, cursor};
-use steelyard_service::revisions::{Change, Changes, Snapshot};
+use steelyard_service::revisions::{CommitInfo, Snapshot};
 use steelyard_service::{Action, Error, Result};
 
+use super::changes::{Deltas, FILES_MAX};
+use super::markdown_form;
 use super::repo::{Head, revision_of};
-use super::tree::{CommitRow, Crumb, Refs, crumbs, refs};
-use crate::delta::{self, Delta};
+use super::tree::{CommitRow, Crumb, Refs, commits_as_markdown, crumbs, refs};
 use crate::frame::{Frame, Visit};
 use crate::state::blocking;
 use crate::{links, respond};
 
 /// Commits on a page.
 const PAGE: usize = 40;
-/// Files of a commit that are listed, and bytes of them that are compared.
-const FILES_MAX: usize = 200;
-const COMPARED_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 #[derive(Template)]
 #[template(path = "commits.html")]
@@ -32,48 +32,51 @@ struct HistoryPage {
 }
 
 pub(super) async fn history(visit: Visit, target: Target) -> Result<Response, ApiError> {
+    let shown = show_history(&visit, &target, visit.as_markdown).await;
+    Ok(match markdown_form(&shown, &target) {
+        Some(target) => show_history(&visit, &target, true).await.or(shown)?,
+        None => shown?,
+    })
+}
+
+async fn show_history(visit: &Visit, target: &Target, as_markdown: bool) -> Result<Response> {
     let (text, path) = target.revision_and_path()?;
     let (revision, text) = revision_of(&text)?;
     let (kind, id) = (target.kind, &target.id);
     let snapshot = visit.hub.snapshot(&visit.actor, kind, id, &revision, Action::ReadRepo).await?;
-    let head = Head::of(&visit, &snapshot.repo, &text, "history").await?;
+    let head = Head::of(visit, &snapshot.repo, &text, "history").await?;
     let after = cursor(&visit.params)?;
-    let of = path.clone();
-    let (commits, next) = match path.as_str() {
-        "" => {
-            let list = move || snapshot.list_commits(after.as_ref(), Some(PAGE));
-            let listed = blocking(list).await?;
-            (listed.items, listed.next)
-        }
-        _ => (blocking(move || snapshot.list_commits_of(&of, PAGE)).await?, None),
-    };
-    if !path.is_empty() && commits.is_empty() {
-        return Err(Error::invalid("path", "has no commit in this history").into());
+    let (is_first, of, commit) = (after.is_none(), path.clone(), snapshot.commit);
+    let listed = blocking(move || match of.as_str() {
+        "" => snapshot.list_commits(after.as_ref(), Some(PAGE)),
+        of => snapshot.list_commits_of(of, after.as_ref(), PAGE),
+    });
+    let Page { items: commits, next } = listed.await?;
+    if is_first && commits.is_empty() && next.is_none() {
+        return Err(Error::no_entry(path, commit));
     }
     let list = visit.hub.list_refs(&visit.actor, kind, id).await?;
+    let own = head.at("commits", &path);
+    let next = next.map(|next| format!("{own}{}", links::query(&[("cursor", &next.encode())])));
     let page = HistoryPage {
-        frame: visit.frame.clone().section(kind.plural()),
-        refs: refs(&list, &head, ""),
+        frame: visit.frame.clone().section(kind.plural()).markdown(format!("{own}.md")),
+        refs: refs(&list, &head, "commits", &path),
         crumbs: crumbs(&head, &path),
-        commits: commits.iter().map(|one| CommitRow::new(&visit, &head.base, one)).collect(),
-        next: next.map(|next| {
-            format!("{}{}", head.at("commits", ""), links::query(&[("cursor", &next.encode())]))
-        }),
+        commits: commits.iter().map(|one| CommitRow::new(visit, &head.base, one)).collect(),
+        next,
         path,
         head,
     };
-    Ok(respond::page(&page)?)
-}
-
-/// A file that a commit changed.
-struct FileDelta {
-    path: String,
-    /// `added`, `removed` or `changed`.
-    what: &'static str,
-    href: Option<String>,
-    delta: Option<Delta>,
-    /// Why nothing is compared.
-    note: &'static str,
+    if as_markdown {
+        let of = if page.path.is_empty() { &page.head.revision } else { &page.path };
+        let mut text = format!("# History of {of} in {}\n\n", page.head.id());
+        text.push_str(&commits_as_markdown(&page.commits));
+        if let Some(next) = &page.next {
+            text.push_str(&format!("\n[earlier commits]({next})\n"));
+        }
+        return Ok(respond::markdown(text));
+    }
+    respond::page(&page)
 }
 
 #[derive(Template)]
@@ -84,91 +87,55 @@ struct CommitPage {
     commit: CommitRow,
     oid: String,
     parents: Vec<(String, String)>,
-    files: Vec<FileDelta>,
-    added: usize,
-    removed: usize,
-    is_cut: bool,
+    deltas: Deltas,
 }
 
 pub(super) async fn commit(visit: Visit, target: Target) -> Result<Response, ApiError> {
+    let shown = show_commit(&visit, &target, visit.as_markdown).await;
+    Ok(match markdown_form(&shown, &target) {
+        Some(target) => show_commit(&visit, &target, true).await.or(shown)?,
+        None => shown?,
+    })
+}
+
+async fn show_commit(visit: &Visit, target: &Target, as_markdown: bool) -> Result<Response> {
     let (revision, _) = revision_of(&target.tail()?)?;
     let (kind, id) = (target.kind, &target.id);
     let snapshot =
         visit.hub.snapshot(&visit.actor, kind, id, &revision, Action::ReadContent).await?;
     let oid = snapshot.commit.to_string();
-    let head = Head::of(&visit, &snapshot.repo, &oid, "history").await?;
+    let head = Head::of(visit, &snapshot.repo, &oid, "history").await?;
     let base = head.base.clone();
-    let worked = visit.web.work(move || compared(&snapshot, &base)).await?;
-    let (info, changes, files) = worked?;
-    let of = |count: fn(&Delta) -> usize| {
-        files.iter().filter_map(|file| file.delta.as_ref()).map(count).sum()
-    };
-    let parent = |oid: &steelyard_core::Oid| {
+    let (info, parents, deltas) = visit.web.work(move || compared(&snapshot, &base)).await??;
+    let parent = |oid: &Oid| {
         let oid = oid.to_string();
         (oid.chars().take(8).collect(), format!("{}/commit/{oid}", head.base))
     };
+    let own = format!("{}/commit/{oid}.md", head.base);
     let page = CommitPage {
-        frame: visit.frame.clone().section(kind.plural()),
-        commit: CommitRow::new(&visit, &head.base, &info),
-        parents: changes.parents.iter().map(parent).collect(),
-        added: of(|delta| delta.added),
-        removed: of(|delta| delta.removed),
-        is_cut: changes.is_truncated,
-        files,
+        frame: visit.frame.clone().section(kind.plural()).markdown(own),
+        commit: CommitRow::new(visit, &head.base, &info),
+        parents: parents.iter().map(parent).collect(),
+        deltas,
         oid,
         head,
     };
-    Ok(respond::page(&page)?)
+    if as_markdown {
+        let CommitRow { title, message, author, date, .. } = &page.commit;
+        let mut text = format!("# {title}\n\n{author}, {date}, {}\n\n", page.oid);
+        if !message.is_empty() {
+            text.push_str(&format!("{message}\n\n"));
+        }
+        text.push_str(&page.deltas.as_markdown());
+        return Ok(respond::markdown(text));
+    }
+    respond::page(&page)
 }
 
-type Compared = (steelyard_service::revisions::CommitInfo, Changes, Vec<FileDelta>);
+type Compared = (CommitInfo, Vec<Oid>, Deltas);
 
 fn compared(snapshot: &Snapshot, base: &str) -> Result<Compared> {
     let changes = snapshot.changes(FILES_MAX)?;
-    let mut budget = COMPARED_BYTES_MAX;
-    let mut files = Vec::with_capacity(changes.files.len());
-    for change in &changes.files {
-        files.push(file_delta(snapshot, base, change, &mut budget)?);
-    }
-    Ok((snapshot.commit_info()?, changes, files))
-}
-
-fn file_delta(
-    snapshot: &Snapshot,
-    base: &str,
-    change: &Change,
-    budget: &mut usize,
-) -> Result<FileDelta> {
-    let what = match (change.old, change.new) {
-        (None, _) => "added",
-        (_, None) => "removed",
-        _ => "changed",
-    };
-    let oid = snapshot.commit.to_string();
-    let href = change.new.map(|_| links::at(base, "blob", &oid, &change.path));
-    let mut file = FileDelta { path: change.path.clone(), what, href, delta: None, note: "" };
-    let side = |oid: Option<steelyard_core::Oid>| match oid {
-        Some(oid) => snapshot.blob(oid),
-        None => Ok(bytes::Bytes::new()),
-    };
-    if change.is_submodule {
-        file.note = "another repository's commit";
-        return Ok(file);
-    }
-    let (old, new) = (side(change.old)?, side(change.new)?);
-    let size = old.len() + new.len();
-    if old.len().max(new.len()) > delta::FILE_BYTES_MAX || size > *budget {
-        file.note = "too large to be compared here";
-        return Ok(file);
-    }
-    *budget -= size;
-    match (text(&old), text(&new)) {
-        (Some(old), Some(new)) => file.delta = Some(delta::compare(old, new)),
-        _ => file.note = "not a text",
-    }
-    Ok(file)
-}
-
-fn text(bytes: &[u8]) -> Option<&str> {
-    std::str::from_utf8(bytes).ok().filter(|text| !text.contains('\0'))
+    let deltas = Deltas::of(snapshot, base, &changes.files, changes.is_truncated)?;
+    Ok((snapshot.commit_info()?, changes.parents, deltas))
 }

@@ -156,5 +156,7 @@ query such as `task:text-classification lang:en size:<100MB`, `?sort=` an order,
 ## Use
 
 - [Set-up](ORIGIN/setup.md): every client with this hub's address.
-- [API](ORIGIN/api/openapi.json): the OpenAPI document.
+- [Guides](ORIGIN/docs.md): how to use and to run the hub.
+- [API](ORIGIN/docs/api.md): every route; [the OpenAPI document](ORIGIN/api/openapi.json).
+- [Doctor](ORIGIN/doctor.md): why a request failed, `?request=` with its X-Request-Id or `?url=`.
 ";

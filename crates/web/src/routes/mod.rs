@@ -1,10 +1,16 @@
 //! The pages as rows of the table of routes: each says who may see it, and a test asks every one (`tests/permissions.rs`).
 
 mod account;
+mod blame;
 mod blob;
 mod change;
+mod changes;
+mod chat;
 mod commits;
 mod compare;
+mod difference;
+mod docs;
+mod doctor;
 mod help;
 mod home;
 mod list;
@@ -14,12 +20,16 @@ mod report;
 mod search;
 mod tree;
 
-use axum::routing::get;
+use axum::response::Response;
+use axum::routing::{get, post};
 use steelyard_core::RepoKind;
-use steelyard_http::{Access, Route};
-use steelyard_service::Action;
+use steelyard_http::{Access, Route, Target};
+use steelyard_service::{Action, Error, Missing, Result};
 
 use crate::assets;
+
+pub(crate) use repo::Sheet;
+pub(crate) use tree::Listed;
 
 const GET: &[&str] = &["GET", "HEAD"];
 /// Kinds that have pages.
@@ -48,7 +58,16 @@ pub fn table() -> Vec<Route> {
     let mut open = |path: &str, what, handler| {
         table.push(Route::new(GET, path, Access::Anyone, what, handler));
     };
+    open("/docs", "The guides", get(docs::index));
+    open("/docs.md", "The guides, as Markdown", get(docs::index));
+    open("/docs/api", "The HTTP interface, to be read", get(docs::api));
+    open("/docs/api.md", "The HTTP interface, as Markdown", get(docs::api));
+    open("/docs/{guide}", "A guide", get(docs::guide));
+    open("/doctor", "Why a request failed", get(doctor::page));
+    open("/doctor.md", "Why a request failed, as Markdown", get(doctor::page));
     open("/{ns}", "A user or an organisation", get(profile::page));
+    let what = "Examines a failed request";
+    table.push(Route::new(&["POST"], "/doctor", Access::Anyone, what, post(doctor::examine)));
     for kind in KINDS {
         let handler = move |visit| list::page(kind, visit);
         let what = "Lists repositories, with filters and their counts";
@@ -70,7 +89,29 @@ fn repo_pages(table: &mut Vec<Route>, kind: RepoKind) {
     add("/report", read, "What is there and what is missing in a card", get(report::page));
     add("/tree/{*rest}", read, "A folder of a repository", get(tree::page));
     add("/blob/{*rest}", content, "A file of a repository", get(blob::page));
+    add("/blame/{*rest}", content, "Which commit each line of a file comes from", get(blame::page));
+    add("/compare", content, "Chooses two revisions to compare", get(difference::choice));
+    add("/compare/{*rest}", content, "What differs between two revisions", get(difference::page));
+    if kind == RepoKind::Model {
+        let what = "How a model is talked to: its chat template on a sample, its tokens";
+        add("/chat", content, what, get(chat::page));
+        add("/chat.md", content, what, get(chat::page));
+    }
+    add(
+        "/report.md",
+        read,
+        "What is there and what is missing in a card, as Markdown",
+        get(report::page),
+    );
     add("/commits/{*rest}", read, "The history of a revision or a file", get(commits::history));
     // What a commit shows are contents of files.
     add("/commit/{*rest}", content, "What a commit changed", get(commits::commit));
+}
+
+/// What the address without its `.md` names, if nothing has the name with it: files and revisions may end so themselves.
+fn markdown_form(shown: &Result<Response>, target: &Target) -> Option<Target> {
+    match shown {
+        Err(Error::NotFound(Missing::Entry { .. } | Missing::Revision(_))) => target.without(".md"),
+        _ => None,
+    }
 }

@@ -9,7 +9,7 @@ use steelyard_service::{Action, Result};
 
 use super::repo::Head;
 use crate::frame::{Frame, Visit};
-use crate::respond;
+use crate::{hits, links, respond};
 
 struct SectionLine {
     title: &'static str,
@@ -72,7 +72,11 @@ pub(super) async fn page(visit: Visit, target: Target) -> Result<Response, ApiEr
         SignalLine { title: signal.title, state, tone, evidence: evidence.collect() }
     };
     let page = ReportPage {
-        frame: visit.frame.clone().section(target.kind.plural()),
+        frame: visit
+            .frame
+            .clone()
+            .section(target.kind.plural())
+            .markdown(format!("{}/report.md", links::repo(row.kind, &row.repo))),
         head: Head::of(&visit, &row, "main", "report").await?,
         score,
         problem,
@@ -80,5 +84,30 @@ pub(super) async fn page(visit: Visit, target: Target) -> Result<Response, ApiEr
         signals: signals.into_iter().map(signal).collect(),
         fixes: fixes.into_iter().map(|fix| (fix.title, fix.why, fix.patch)).collect(),
     };
+    if visit.as_markdown || visit.uri.path().ends_with(".md") {
+        return Ok(respond::markdown(page.as_markdown()));
+    }
     Ok(respond::page(&page)?)
+}
+
+impl ReportPage {
+    fn as_markdown(&self) -> String {
+        let mut text = format!("# Report on {}: {} of 100\n\n", self.head.id(), self.score);
+        if let Some(problem) = &self.problem {
+            text.push_str(&format!("The metadata cannot be read: {problem}\n\n"));
+        }
+        text.push_str("| section | state | words | weight |\n|---|---|--:|--:|\n");
+        for SectionLine { title, state, words, weight, .. } in &self.sections {
+            text.push_str(&format!("| {title} | {state} | {words} | {weight} |\n"));
+        }
+        text.push_str("\n| question | answer | why |\n|---|---|---|\n");
+        for SignalLine { title, state, evidence, .. } in &self.signals {
+            let why = hits::escape_cell(&evidence.join("; "));
+            text.push_str(&format!("| {title} | {state} | {why} |\n"));
+        }
+        for (title, why, patch) in &self.fixes {
+            text.push_str(&format!("\n## {title}\n\n{why}\n\n{}", hits::fenced(patch, "diff")));
+        }
+        text
+    }
 }

@@ -1,17 +1,21 @@
 //! A folder: its entries with their last commits and sizes, and the switch of branches and tags.
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::response::Response;
+use steelyard_core::page::Page;
 use steelyard_http::{ApiError, Target, cursor};
 use steelyard_service::refs::RefList;
-use steelyard_service::revisions::{CommitInfo, Entry, EntryKind, Snapshot, TreeQuery};
+use steelyard_service::revisions::{CommitInfo, Entry, EntryKind, Snapshot};
 use steelyard_service::{Action, Result};
 
+use super::markdown_form;
 use super::repo::{Head, revision_of};
 use crate::frame::{Frame, Visit};
 use crate::markdown::{Place, Rendered};
 use crate::state::blocking;
-use crate::{format, links, respond};
+use crate::{format, hits, links, respond};
 
 /// Refs of one group that the switch offers.
 const REFS: usize = 100;
@@ -87,52 +91,124 @@ struct TreePage {
     parent: Option<String>,
     entries: Vec<EntryRow>,
     next: Option<String>,
-    readme: Option<std::sync::Arc<Rendered>>,
+    readme: Option<Arc<Rendered>>,
     /// The reader may change files here, or propose to.
     is_open: bool,
 }
 
 pub(super) async fn page(visit: Visit, target: Target) -> Result<Response, ApiError> {
+    let shown = show(&visit, &target, visit.as_markdown).await;
+    Ok(match markdown_form(&shown, &target) {
+        Some(target) => show(&visit, &target, true).await.or(shown)?,
+        None => shown?,
+    })
+}
+
+async fn show(visit: &Visit, target: &Target, as_markdown: bool) -> Result<Response> {
     let (text, folder) = target.revision_and_path()?;
     let (revision, text) = revision_of(&text)?;
-    let snapshot = visit
-        .hub
-        .snapshot(&visit.actor, target.kind, &target.id, &revision, Action::ReadRepo)
-        .await?;
+    let (kind, id) = (target.kind, &target.id);
+    let snapshot = visit.hub.snapshot(&visit.actor, kind, id, &revision, Action::ReadRepo).await?;
     let folder = folder.trim_matches('/').to_owned();
-    let query = TreeQuery {
-        folder: folder.clone(),
-        expand: true,
-        cursor: cursor(&visit.params)?,
-        ..TreeQuery::default()
-    };
-    let at = snapshot.clone();
-    let (mut listed, last) =
-        blocking(move || Ok((at.list_tree(&query)?, at.commit_info()?))).await?;
-    let head = Head::of(&visit, &snapshot.repo, &text, "files").await?;
-    // Folders first, each part by name, as people expect.
-    listed.items.sort_by_key(|entry| !matches!(entry.kind, EntryKind::Directory));
-    let readme = folder_readme(&visit, &snapshot, &head, &folder).await?;
-    let list = visit.hub.list_refs(&visit.actor, target.kind, &target.id).await?;
+    let listed = listed(visit, &snapshot, &folder).await?;
+    let head = Head::of(visit, &snapshot.repo, &text, "files").await?;
+    let readme = folder_readme(visit, &snapshot, &head, &folder).await?;
+    let list = visit.hub.list_refs(&visit.actor, kind, id).await?;
+    let own = head.at("tree", &folder);
+    let next = listed.page.next.as_ref();
     let page = TreePage {
-        frame: visit.frame.clone().section(target.kind.plural()),
+        frame: visit.frame.clone().section(kind.plural()).markdown(format!("{own}.md")),
         crumbs: crumbs(&head, &folder),
         is_open: is_open(&list, &head),
-        refs: refs(&list, &head, &folder),
+        refs: refs(&list, &head, "tree", &folder),
         parent: folder
             .rsplit_once('/')
             .map(|(parent, _)| head.at("tree", parent))
             .or_else(|| (!folder.is_empty()).then(|| head.at("tree", ""))),
-        entries: listed.items.iter().map(|entry| entry_row(&visit, &head, entry)).collect(),
-        next: listed.next.map(|next| {
-            format!("{}{}", head.at("tree", &folder), links::query(&[("cursor", &next.encode())]))
-        }),
-        last: folder.is_empty().then(|| CommitRow::new(&visit, &head.base, &last)),
+        entries: listed.page.items.iter().map(|entry| entry_row(visit, &head, entry)).collect(),
+        next: next.map(|next| format!("{own}{}", links::query(&[("cursor", &next.encode())]))),
+        last: folder.is_empty().then(|| CommitRow::new(visit, &head.base, &listed.last)),
         path: folder,
         readme,
         head,
     };
-    Ok(respond::page(&page)?)
+    match as_markdown {
+        true => Ok(respond::markdown(page.as_markdown())),
+        false => respond::page(&page),
+    }
+}
+
+/// A page of a folder with its last commits. Both follow from the commit alone, so they are kept under its id.
+async fn listed(visit: &Visit, snapshot: &Snapshot, folder: &str) -> Result<Arc<Listed>> {
+    let after = cursor(&visit.params)?;
+    let place = after.as_ref().map(|after| after.encode()).unwrap_or_default();
+    let key = (snapshot.repo.id, snapshot.commit, format!("{folder}\0{place}"));
+    if let Some(known) = visit.web.listings().get(&key) {
+        return Ok(known);
+    }
+    let (at, folder) = (snapshot.clone(), folder.to_owned());
+    let found = blocking(move || {
+        let mut page = at.list_folder(&folder, after)?;
+        // Folders first, each part by name, as people expect.
+        page.items.sort_by_key(|entry| !matches!(entry.kind, EntryKind::Directory));
+        Ok(Arc::new(Listed { page, last: at.commit_info()? }))
+    });
+    let found = found.await?;
+    visit.web.listings().insert(key, Arc::clone(&found));
+    Ok(found)
+}
+
+/// A page of a folder, and the commit it is of.
+pub(crate) struct Listed {
+    page: Page<Entry>,
+    last: CommitInfo,
+}
+
+impl Listed {
+    /// About how much memory it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        let text = |entry: &Entry| {
+            let commit = entry.last_commit.as_ref();
+            entry.path.len() + commit.map_or(0, |one| one.title.len() + one.message.len()) + 240
+        };
+        512 + self.page.items.iter().map(text).sum::<usize>()
+    }
+}
+
+impl TreePage {
+    fn as_markdown(&self) -> String {
+        let folder = if self.path.is_empty() { "the root" } else { &self.path };
+        let (id, revision) = (self.head.id(), &self.head.revision);
+        let mut text = format!(
+            "# {folder} of {id} at {revision}\n\n| name | size | last change | when |\n|---|--:|---|---|\n"
+        );
+        for entry in &self.entries {
+            let (title, date) =
+                entry.commit.as_ref().map_or(("", ""), |one| (&one.title, &one.date));
+            let slash = if entry.is_folder { "/" } else { "" };
+            text.push_str(&format!(
+                "| [{}{slash}]({}) | {} | {} | {date} |\n",
+                hits::escape_cell(&entry.name),
+                entry.href,
+                entry.size,
+                hits::escape_cell(title),
+            ));
+        }
+        if let Some(next) = &self.next {
+            text.push_str(&format!("\n[more files]({next})\n"));
+        }
+        text
+    }
+}
+
+/// Commits as a table in Markdown.
+pub(super) fn commits_as_markdown(commits: &[CommitRow]) -> String {
+    let mut text = String::from("| commit | message | author | date |\n|---|---|---|---|\n");
+    for CommitRow { short, href, title, author, date, .. } in commits {
+        let (title, author) = (hits::escape_cell(title), hits::escape_cell(author));
+        text.push_str(&format!("| [{short}]({href}) | {title} | {author} | {date} |\n"));
+    }
+    text
 }
 
 fn entry_row(visit: &Visit, head: &Head, entry: &Entry) -> EntryRow {
@@ -158,7 +234,7 @@ async fn folder_readme(
     snapshot: &Snapshot,
     head: &Head,
     folder: &str,
-) -> Result<Option<std::sync::Arc<Rendered>>> {
+) -> Result<Option<Arc<Rendered>>> {
     // Of a gated repository the card is for everybody; any other text is content.
     if folder.is_empty() || !snapshot.repo.gated.is_empty() {
         return Ok(None);
@@ -197,8 +273,8 @@ pub(super) fn is_open(list: &RefList, head: &Head) -> bool {
     head.rights.propose && (named(&list.branches) || is_proposal)
 }
 
-/// Branches, tags and the rest, each with the address of the same folder there.
-pub(super) fn refs(list: &RefList, head: &Head, path: &str) -> Refs {
+/// Branches, tags and the rest, each with the address of the same page there.
+pub(super) fn refs(list: &RefList, head: &Head, verb: &str, path: &str) -> Refs {
     let groups = [
         ("Branches", &list.branches, false),
         ("Tags", &list.tags, false),
@@ -212,7 +288,7 @@ pub(super) fn refs(list: &RefList, head: &Head, path: &str) -> Refs {
         refs.is_cut |= group.len() > REFS;
         let link = |(name, full, _): &(String, String, _)| {
             let revision = if is_full { full } else { name };
-            (name.clone(), links::at(&head.base, "tree", revision, path))
+            (name.clone(), links::at(&head.base, verb, revision, path))
         };
         if !group.is_empty() {
             refs.groups.push((title, group.iter().take(REFS).map(link).collect()));

@@ -19,6 +19,7 @@ pub(crate) enum Viewer {
     Image,
     Audio,
     Video,
+    Pdf,
     Markdown,
     Table(char),
     Notebook,
@@ -35,6 +36,7 @@ impl Viewer {
             "png" | "jpg" | "jpeg" | "gif" | "webp" | "bmp" | "svg" => Self::Image,
             "mp3" | "wav" | "flac" | "ogg" => Self::Audio,
             "mp4" | "webm" => Self::Video,
+            "pdf" => Self::Pdf,
             "md" | "markdown" => Self::Markdown,
             "csv" => Self::Table(','),
             "tsv" => Self::Table('\t'),
@@ -69,6 +71,26 @@ pub(crate) fn text_of(bytes: &[u8]) -> Option<&str> {
         Err(_) => return None,
     };
     (!text.contains('\0')).then_some(text)
+}
+
+/// What the bytes of a PDF tell without carrying anything of it out: its version, and its pages where they stand open.
+pub(crate) fn pdf(bytes: &[u8]) -> Option<(String, Option<usize>)> {
+    let version = bytes.strip_prefix(b"%PDF-")?;
+    let version: String = version
+        .iter()
+        .take(3)
+        .map(|byte| char::from(*byte))
+        .filter(|c| c.is_ascii_digit() || *c == '.')
+        .collect();
+    let mark = b"/Type";
+    let is_page = |at: usize| {
+        let rest = bytes[at + mark.len()..].trim_ascii_start();
+        rest.strip_prefix(b"/Page")
+            .is_some_and(|rest| !rest.first().is_some_and(u8::is_ascii_alphanumeric))
+    };
+    let starts = bytes.windows(mark.len()).enumerate().filter(|(_, found)| found == mark);
+    let pages = starts.filter(|(at, _)| is_page(*at)).count();
+    Some((version, (pages > 0).then_some(pages)))
 }
 
 /// A text with colours and numbered lines.
@@ -108,6 +130,15 @@ mod tests {
         assert_eq!(text_of("aé".as_bytes().split_last().unwrap().1), Some("a"));
         assert_eq!(text_of(b"a\xffb"), None);
         assert_eq!(text_of(b"a\0b"), None);
+    }
+
+    #[test]
+    fn a_pdf_tells_its_version_and_its_pages() {
+        let file =
+            b"%PDF-1.7\n1 0 obj <</Type /Pages /Count 2>>\n<</Type/Page>> <</Type  /Page\n>>";
+        assert_eq!(pdf(file), Some(("1.7".to_owned(), Some(2))));
+        assert_eq!(pdf(b"%PDF-2.0"), Some(("2.0".to_owned(), None)));
+        assert_eq!(pdf(b"PK"), None);
     }
 
     #[test]

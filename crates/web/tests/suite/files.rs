@@ -58,7 +58,7 @@ async fn folders_files_and_history_lead_to_each_other() {
             "import sys",
             "class=\"del\"",
             "class=\"add\"",
-            "&lt;x&gt;",
+            "&#60;x&#62;",
             "parent",
         ]);
         assert_eq!(world.browse(&format!("{base}/raw/main/README.md")).await.body, "# R");
@@ -75,6 +75,11 @@ async fn what_is_not_there_is_said_calmly_and_programs_get_their_json() {
         ("/alice/m/tree/main/nope", 404, "EntryNotFound"),
         ("/alice/m/commit/0123456789", 404, "RevisionNotFound"),
         ("/alice/m/resolve/main/nope", 404, "EntryNotFound"),
+        ("/alice/m/blame/main/nope", 404, "EntryNotFound"),
+        ("/alice/m/commits/main/nope", 404, "EntryNotFound"),
+        ("/alice/m/compare/main..nope", 404, "RevisionNotFound"),
+        ("/alice/m/compare/main...main", 400, ""),
+        ("/docs/nope", 404, ""),
         ("/alice/none", 404, "RepoNotFound"),
         ("/nobody", 404, ""),
         ("/a/b/c/d", 404, ""),

@@ -96,15 +96,15 @@ async fn a_long_card_and_many_files_have_pages() {
     let world = World::on(Stores::Embedded).await;
     let long = format!("# Long\n\n{}", "word ".repeat(180_000));
     let many: Vec<(String, String)> =
-        (0..150).map(|n| (format!("f{n:03}<i>.txt"), n.to_string())).collect();
+        (0..1_050).map(|n| (format!("f{n:04}<i>.txt"), n.to_string())).collect();
     let mut files: Vec<(&str, &str)> =
         many.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
     files.push(("README.md", &long));
     world.repo("model", "big", false, &files).await;
     assert_eq!(world.browse("/alice/big").await.status, 200);
     let page = world.browse("/alice/big/tree/main").await;
-    page.has(&["f000&#60;i&#62;.txt", "More files"]).lacks(&["<i>.txt"]);
+    page.has(&["f0000&#60;i&#62;.txt", "More files"]).lacks(&["<i>.txt"]);
     let at = page.body.find("rel=\"next\" href=\"").unwrap();
     let next = page.body[at + 17..].split('"').next().unwrap();
-    world.browse(next).await.has(&["f149&#60;i&#62;.txt"]);
+    world.browse(next).await.has(&["f1049&#60;i&#62;.txt"]);
 }

@@ -1,5 +1,6 @@
 //! A hub with repositories in it, and a browser without a window.
 
+use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use serde_json::json;
@@ -12,6 +13,8 @@ const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 pub(crate) struct World {
     pub(crate) test: TestHub,
+    /// One for all requests, as in a process, with what it keeps.
+    router: Router,
     pub(crate) alice: String,
     pub(crate) mallory: String,
 }
@@ -56,7 +59,8 @@ impl World {
     pub(crate) async fn of(test: TestHub) -> Self {
         let alice = test.user("alice", TokenRole::Write).await.unwrap();
         let mallory = test.user("mallory", TokenRole::Write).await.unwrap();
-        Self { test, alice, mallory }
+        let router = steelyard_web::build_router(test.hub.clone());
+        Self { test, router, alice, mallory }
     }
 
     pub(crate) async fn all() -> Vec<Self> {
@@ -88,8 +92,7 @@ impl World {
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Page {
-        let router = steelyard_web::build_router(self.test.hub.clone());
-        let (parts, body) = router.oneshot(request).await.unwrap().into_parts();
+        let (parts, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
         let body = axum::body::to_bytes(body, BODY_BYTES_MAX).await.unwrap();
         let body = String::from_utf8_lossy(&body).into_owned();
         Page { status: parts.status, headers: parts.headers, body }

@@ -4,11 +4,11 @@
 //! the next runs too). Each question is asked by eight clients on kept connections, with other values every time. Beside
 //! it, the same lists as plain SQL on PostgreSQL with the indexes that suit them best.
 
-mod catalogue;
+pub(super) mod catalogue;
 mod freshness;
 mod plain_sql;
-mod queries;
-mod server;
+pub(super) mod queries;
+pub(super) mod server;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -174,7 +174,7 @@ impl Answers {
 }
 
 /// Asks one question after the other, each thread from a place of its own.
-fn lua(urls: &[String]) -> String {
+pub(super) fn lua(urls: &[String]) -> String {
     let list: Vec<String> = urls.iter().map(|url| format!("{url:?}")).collect();
     format!(
         "local urls = {{{}}}\nlocal threads = 0\nfunction setup(thread)\n thread:set('n', threads * 37)\n \
@@ -194,7 +194,7 @@ fn folder_bytes(folder: &std::path::Path) -> Result<u64> {
     Ok(bytes)
 }
 
-fn of(repos: u64) -> String {
+pub(super) fn of(repos: u64) -> String {
     format!("{} repos", thousands(repos))
 }
 

@@ -13,19 +13,19 @@ const SEED: &str = "1";
 const USER: &str = "bench";
 
 /// A hub's data with a catalogue in it.
-pub(super) struct Catalogue {
-    pub(super) repos: u64,
+pub(in crate::bench::rows) struct Catalogue {
+    pub(in crate::bench::rows) repos: u64,
     /// Where its server keeps what it can make again, and on SQLite everything.
-    pub(super) data: PathBuf,
+    pub(in crate::bench::rows) data: PathBuf,
     /// The flags that name both stores.
-    pub(super) stores: Vec<String>,
+    pub(in crate::bench::rows) stores: Vec<String>,
     /// A token of a user who may write.
-    pub(super) token: String,
+    pub(in crate::bench::rows) token: String,
 }
 
 impl Catalogue {
     /// A catalogue on SQLite: a kept one, or one that is made now.
-    pub(super) fn sqlite(bench: &Bench, repos: u64) -> Result<Self> {
+    pub(in crate::bench::rows) fn sqlite(bench: &Bench, repos: u64) -> Result<Self> {
         let parent = bench.catalogues.as_deref().unwrap_or(bench.dir.path());
         let data = parent.join(format!("catalogue-{repos}"));
         let stores = stores(&data.join("steelyard.db").display().to_string(), &data);
@@ -33,7 +33,7 @@ impl Catalogue {
     }
 
     /// A catalogue in an empty database of PostgreSQL.
-    pub(super) fn postgres(bench: &Bench, repos: u64, url: &str) -> Result<Self> {
+    pub(in crate::bench::rows) fn postgres(bench: &Bench, repos: u64, url: &str) -> Result<Self> {
         let data = bench.dir.path().join(format!("catalogue-postgres-{repos}"));
         let stores = stores(url, &data);
         Self::open(bench, repos, data, stores)

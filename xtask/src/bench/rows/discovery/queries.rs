@@ -162,14 +162,14 @@ fn structured(client: &mut Client) -> Result<Vec<String>> {
     Ok(urls.collect())
 }
 
-fn ids(client: &mut Client, url: &str) -> Result<Vec<String>> {
+pub(in crate::bench::rows) fn ids(client: &mut Client, url: &str) -> Result<Vec<String>> {
     let list: Vec<Value> = serde_json::from_slice(&client.get(url)?)?;
     let ids = list.iter().map(|repo| repo["id"].as_str().map(str::to_owned));
     ids.collect::<Option<_>>().context("a repository without an id")
 }
 
 /// For a query string.
-fn encoded(text: &str) -> String {
+pub(in crate::bench::rows) fn encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~:/".contains(&byte) {

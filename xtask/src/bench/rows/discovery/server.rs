@@ -14,15 +14,19 @@ use crate::bench::client::Client;
 const INDEX_TIMEOUT: Duration = Duration::from_secs(900);
 
 /// A started server.
-pub(super) struct Server {
+pub(in crate::bench::rows) struct Server {
     process: Process,
     started: Instant,
     admin: String,
-    pub(super) address: String,
+    pub(in crate::bench::rows) address: String,
 }
 
 impl Server {
-    pub(super) fn start(bench: &Bench, data: &Path, stores: &[String]) -> Result<Self> {
+    pub(in crate::bench::rows) fn start(
+        bench: &Bench,
+        data: &Path,
+        stores: &[String],
+    ) -> Result<Self> {
         let admin = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
         let started = Instant::now();
         let mut process = Launch::new("steelyard", &bench.bin)
@@ -36,18 +40,18 @@ impl Server {
         Ok(Self { process, started, admin, address })
     }
 
-    pub(super) fn pid(&self) -> u32 {
+    pub(in crate::bench::rows) fn pid(&self) -> u32 {
         self.process.pid()
     }
 
-    pub(super) fn stop(mut self) -> Result<()> {
+    pub(in crate::bench::rows) fn stop(mut self) -> Result<()> {
         self.process.terminate(Duration::from_secs(60))?;
         Ok(())
     }
 
     /// Waits until the index holds the catalogue and the words of its cards, which may be taken in only when somebody
     /// looks for some; how long that was since the process started.
-    pub(super) fn wait_for_index(&self, repos: u64) -> Result<Duration> {
+    pub(in crate::bench::rows) fn wait_for_index(&self, repos: u64) -> Result<Duration> {
         self.wait_for_columns(repos)?;
         // One answer may say that the words are being loaded.
         while let Err(error) =
