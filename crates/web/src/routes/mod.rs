@@ -1,12 +1,14 @@
 //! The pages as rows of the table of routes: each says who may see it, and a test asks every one (`tests/permissions.rs`).
 
 mod account;
+mod admin;
 mod blob;
 mod commits;
 mod compare;
 mod help;
 mod home;
 mod list;
+mod oauth;
 mod profile;
 mod repo;
 mod report;
@@ -43,6 +45,8 @@ pub fn table() -> Vec<Route> {
     open("/favicon.ico", "The hub's mark", get(assets::favicon));
     open("/static/{file}", "Styles, scripts and the mark", get(assets::get));
     account::add(&mut table);
+    oauth::add(&mut table);
+    admin::add(&mut table);
     let mut open = |path: &str, what, handler| {
         table.push(Route::new(GET, path, Access::Anyone, what, handler));
     };

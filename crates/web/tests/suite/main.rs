@@ -3,10 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up must fail loudly")]
 
 mod accounts;
+mod admin;
 mod browser;
 mod cards;
 mod files;
 mod hostile;
 mod lists;
+mod oauth;
 mod permissions;
 mod world;
