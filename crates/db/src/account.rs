@@ -3,7 +3,7 @@
 use steelyard_core::{Namespace, OrgRole, Timestamp, Visibility};
 
 use crate::conn::args;
-use crate::{Conn, DbError, Row, Tx};
+use crate::{Conn, DbError, Row, Tx, dialect};
 
 /// What an account is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -302,4 +302,21 @@ pub async fn list_members(
 pub async fn remove_member(tx: &mut Tx, org_id: i64, user_id: i64) -> Result<bool, DbError> {
     let sql = "DELETE FROM org_member WHERE org_id = $1 AND user_id = $2";
     Ok(tx.execute(sql, args![org_id, user_id]).await? > 0)
+}
+
+/// How many users and organisations there are.
+pub async fn count_accounts(conn: &mut Conn) -> Result<(i64, i64), DbError> {
+    let sql = "SELECT COALESCE(SUM(CASE WHEN kind = 'user' THEN 1 ELSE 0 END), 0) AS users, COUNT(*) AS n FROM account";
+    let row = conn.fetch_one(sql, args![]).await?;
+    let (users, all) = (row.int("users")?, row.int("n")?);
+    Ok((users, all - users))
+}
+
+/// The keys of the administrators in service; none of them changes until the transaction ends.
+pub async fn lock_admins(tx: &mut Tx) -> Result<Vec<i64>, DbError> {
+    let sql = format!(
+        "SELECT id FROM account WHERE kind = 'user' AND is_admin AND disabled_at IS NULL ORDER BY id{}",
+        dialect::lock_rows(tx)
+    );
+    tx.fetch_dynamic(sql, args![]).await?.iter().map(|row| row.int("id")).collect()
 }

@@ -93,3 +93,35 @@ pub(crate) fn event(row: &Row) -> Result<EventRow, DbError> {
         payload: row.json("payload")?,
     })
 }
+
+/// Which events somebody wants to see.
+#[derive(Debug, Clone, Default)]
+pub struct EventFilter {
+    /// A kind such as `repo.create`, or what it begins with, such as `repo`; empty for all.
+    pub kind: String,
+    /// Who did it.
+    pub actor_id: Option<i64>,
+    /// The repository it concerns.
+    pub repo_id: Option<i64>,
+    /// Only earlier ones than this.
+    pub before: Option<i64>,
+}
+
+/// Events that fit a filter, newest first.
+pub async fn find_events(
+    conn: &mut Conn,
+    filter: &EventFilter,
+    limit: i64,
+) -> Result<Vec<EventRow>, DbError> {
+    let sql = "SELECT id, at, kind, actor_id, repo_id, payload FROM event WHERE id < $1 \
+               AND ($2 = '' OR kind = $2 OR SUBSTR(kind, 1, LENGTH($2) + 1) = $2 || '.') \
+               AND ($3 = 0 OR actor_id = $3) AND ($4 = 0 OR repo_id = $4) ORDER BY id DESC LIMIT $5";
+    let args = args![
+        filter.before.unwrap_or(i64::MAX),
+        &filter.kind,
+        filter.actor_id.unwrap_or(0),
+        filter.repo_id.unwrap_or(0),
+        limit,
+    ];
+    conn.fetch_all(sql, args).await?.iter().map(event).collect()
+}

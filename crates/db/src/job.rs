@@ -137,3 +137,80 @@ pub async fn count_jobs(conn: &mut Conn) -> Result<Vec<(String, String, i64)>, D
     let rows = conn.fetch_all(sql, args![]).await?;
     rows.iter().map(|row| Ok((row.text("kind")?, row.text("state")?, row.int("n")?))).collect()
 }
+
+/// A job as an administrator sees it.
+#[derive(Debug, Clone)]
+pub struct JobLine {
+    /// Internal key.
+    pub id: i64,
+    /// What to do.
+    pub kind: String,
+    /// To what.
+    pub subject: String,
+    /// `waiting`, `running`, `done` or `failed`.
+    pub state: String,
+    /// When it is due.
+    pub run_at: Timestamp,
+    /// How often it was started.
+    pub attempts: i64,
+    /// The process that works on it.
+    pub lease_owner: Option<String>,
+    /// Why the last run failed.
+    pub last_error: Option<String>,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+}
+
+/// Jobs with ids before `before`, newest first; of one state unless `state` is empty.
+pub async fn list_jobs(
+    conn: &mut Conn,
+    state: &str,
+    before: i64,
+    limit: i64,
+) -> Result<Vec<JobLine>, DbError> {
+    let sql = "SELECT id, kind, subject, state, run_at, attempts, lease_owner, last_error, finished_at FROM job \
+               WHERE id < $2 AND ($1 = '' OR state = $1) ORDER BY id DESC LIMIT $3";
+    let line = |row: &Row| {
+        Ok(JobLine {
+            id: row.int("id")?,
+            kind: row.text("kind")?,
+            subject: row.text("subject")?,
+            state: row.text("state")?,
+            run_at: row.timestamp("run_at")?,
+            attempts: row.int("attempts")?,
+            lease_owner: row.opt_text("lease_owner")?,
+            last_error: row.opt_text("last_error")?,
+            finished_at: row.opt_timestamp("finished_at")?,
+        })
+    };
+    conn.fetch_all(sql, args![state, before, limit]).await?.iter().map(line).collect()
+}
+
+/// Lets a job that failed for good run again; its kind and subject, or `None` when it did not fail or its twin waits.
+pub async fn retry(
+    tx: &mut Tx,
+    id: i64,
+    now: Timestamp,
+) -> Result<Option<(String, String)>, DbError> {
+    let sql = "UPDATE job SET state = 'waiting', attempts = 0, run_at = $2, finished_at = NULL \
+               WHERE id = $1 AND state = 'failed' AND NOT EXISTS (SELECT 1 FROM job twin \
+               WHERE twin.kind = job.kind AND twin.subject = job.subject AND twin.state = 'waiting') \
+               RETURNING kind, subject";
+    let row = tx.fetch_optional(sql, args![id, now]).await?;
+    row.map(|row| Ok((row.text("kind")?, row.text("subject")?))).transpose()
+}
+
+/// Makes a job due now that waits for later.
+pub async fn hasten(tx: &mut Tx, kind: &str, subject: &str, now: Timestamp) -> Result<(), DbError> {
+    let sql = "UPDATE job SET run_at = $3 WHERE kind = $1 AND subject = $2 AND state = 'waiting' AND run_at > $3";
+    tx.execute(sql, args![kind, subject, now]).await?;
+    Ok(())
+}
+
+/// When a job of each kind last succeeded, as far as rows of it are left.
+pub async fn last_successes(conn: &mut Conn) -> Result<Vec<(String, Timestamp)>, DbError> {
+    let sql = "SELECT kind, MAX(finished_at) AS at FROM job WHERE state = 'done' AND finished_at IS NOT NULL \
+               GROUP BY kind ORDER BY kind";
+    let rows = conn.fetch_all(sql, args![]).await?;
+    rows.iter().map(|row| Ok((row.text("kind")?, row.timestamp("at")?))).collect()
+}

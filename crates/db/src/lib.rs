@@ -27,6 +27,7 @@ pub mod lfs;
 pub mod likes;
 pub mod lineage;
 pub mod login;
+pub mod oauth;
 pub mod pack;
 pub mod refs;
 pub mod repo;

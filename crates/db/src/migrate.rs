@@ -41,6 +41,12 @@ const SOURCES: &[Source] = &[
         sqlite: include_str!("../migrations/sqlite/0004_accounts.sql"),
         postgres: include_str!("../migrations/postgres/0004_accounts.sql"),
     },
+    Source {
+        version: 5,
+        name: "oauth",
+        sqlite: include_str!("../migrations/sqlite/0005_oauth.sql"),
+        postgres: include_str!("../migrations/postgres/0005_oauth.sql"),
+    },
 ];
 
 /// Times a migration of an SQLite file is tried while other processes migrate it too.

@@ -415,3 +415,17 @@ async fn delete_redirect(tx: &mut Tx, kind: RepoKind, id: &RepoId) -> Result<(),
     .await?;
     Ok(())
 }
+
+/// Takes a repository out of service, or puts it back.
+pub async fn set_repo_disabled(tx: &mut Tx, id: i64, disabled: bool) -> Result<(), DbError> {
+    tx.execute("UPDATE repo SET disabled = $2 WHERE id = $1", args![id, disabled]).await?;
+    Ok(())
+}
+
+/// How many repositories of each kind there are.
+pub async fn count_repos(conn: &mut Conn) -> Result<Vec<(String, i64)>, DbError> {
+    let sql =
+        "SELECT kind, COUNT(*) AS n FROM repo WHERE deleted_at IS NULL GROUP BY kind ORDER BY kind";
+    let rows = conn.fetch_all(sql, args![]).await?;
+    rows.iter().map(|row| Ok((row.text("kind")?, row.int("n")?))).collect()
+}

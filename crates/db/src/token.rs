@@ -59,7 +59,7 @@ pub struct TokenLine {
     pub expires_at: Option<Timestamp>,
 }
 
-/// The live tokens of a user, newest first.
+/// The live tokens that a user made, newest first; those of apps come with what apps were allowed ([`crate::oauth`]).
 pub async fn list_tokens(
     conn: &mut Conn,
     user_id: i64,
@@ -67,7 +67,7 @@ pub async fn list_tokens(
 ) -> Result<Vec<TokenLine>, DbError> {
     let sql = "SELECT id, public_id, name, role, created_at, used_at, expires_at FROM token \
                WHERE user_id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2) \
-               ORDER BY id DESC LIMIT 1000";
+               AND grant_id IS NULL ORDER BY id DESC LIMIT 1000";
     let line = |row: &crate::Row| {
         Ok(TokenLine {
             id: row.int("id")?,
@@ -103,7 +103,7 @@ pub async fn find_token(
 ) -> Result<Option<TokenRow>, DbError> {
     let sql = "SELECT t.id, t.user_id, t.name, t.role, a.name AS user_name, a.is_admin FROM token t \
                JOIN account a ON a.id = t.user_id WHERE t.hash = $1 AND t.revoked_at IS NULL \
-               AND (t.expires_at IS NULL OR t.expires_at > $2) AND a.disabled_at IS NULL";
+               AND (t.expires_at IS NULL OR t.expires_at > $2) AND NOT t.is_identity AND a.disabled_at IS NULL";
     let Some(row) = conn.fetch_optional(sql, args![hash, now]).await? else { return Ok(None) };
     Ok(Some(TokenRow {
         id: row.int("id")?,

@@ -19,6 +19,7 @@ use crate::fetch::Hydrations;
 use crate::history::Histories;
 use crate::lfs::LfsSettings;
 use crate::login::{LoginSettings, Passwords};
+use crate::oauth::OAuthKeys;
 use crate::xet::{XetSettings, XetState};
 
 /// What an operator can set.
@@ -42,6 +43,8 @@ pub struct HubSettings {
     pub xet: XetSettings,
     /// About signing in.
     pub login: LoginSettings,
+    /// The whole configuration as the operator's commands print it, without secrets; administrators see it.
+    pub configuration: String,
 }
 
 /// The largest things that clients may send, as far as an operator can set them.
@@ -96,6 +99,7 @@ struct Inner {
     throttle: Throttle,
     passwords: Passwords,
     token_uses: TokenUses,
+    oauth_keys: OAuthKeys,
     counters: Counters,
     histories: Histories,
     hydrations: Hydrations,
@@ -131,6 +135,7 @@ impl Hub {
             throttle,
             passwords: Passwords::default(),
             token_uses: TokenUses::default(),
+            oauth_keys: OAuthKeys::default(),
             counters,
             histories: Histories::new(),
             hydrations,
@@ -194,6 +199,11 @@ impl Hub {
     /// Which tokens were used.
     pub(crate) fn token_uses(&self) -> &TokenUses {
         &self.inner.token_uses
+    }
+
+    /// What signs id tokens.
+    pub(crate) fn oauth_keys(&self) -> &OAuthKeys {
+        &self.inner.oauth_keys
     }
 
     /// What this replica counted.

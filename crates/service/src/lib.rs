@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod accounts;
+pub mod admin;
 pub mod commits;
 pub mod counters;
 pub mod discovery;
@@ -16,6 +17,7 @@ mod hub;
 pub mod jobs;
 pub mod lfs;
 pub mod login;
+pub mod oauth;
 pub mod push;
 pub mod refs;
 pub mod repos;

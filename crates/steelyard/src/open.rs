@@ -68,6 +68,11 @@ pub async fn open_storage(config: &Config) -> Result<BlobStore> {
 
 /// Opens both stores, brings the schema up to date and puts the hub together.
 pub async fn open_hub(config: &Config) -> Result<Hub> {
+    open_hub_that_shows(config, String::new()).await
+}
+
+/// As [`open_hub`]; the hub shows administrators this text as its configuration.
+pub async fn open_hub_that_shows(config: &Config, configuration: String) -> Result<Hub> {
     let db = open_database(config).await?;
     db.migrate().await.context("cannot bring the database up to date")?;
     let blobs = open_storage(config).await?;
@@ -87,6 +92,7 @@ pub async fn open_hub(config: &Config) -> Result<Hub> {
         lfs: steelyard_service::lfs::LfsSettings::default(),
         xet: xet_of(config),
         login: login_of(config)?,
+        configuration,
     };
     let program = &config.git.program;
     // A slow client holds its process for as long as it reads: what bounds the work is memory, not cores.

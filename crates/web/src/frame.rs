@@ -109,6 +109,8 @@ pub(crate) struct Visit {
     /// The address of this hub, as the reader reaches it.
     pub(crate) origin: String,
     pub(crate) uri: Uri,
+    /// Where it comes from.
+    pub(crate) address: String,
     pub(crate) frame: Frame,
     /// Whether the answer is Markdown: the path ends in `.md`, or the client asks for it.
     pub(crate) as_markdown: bool,
@@ -151,6 +153,7 @@ impl FromRequestParts<Hub> for Visit {
             as_markdown: accept
                 .is_some_and(|accept| accept.trim_start().starts_with("text/markdown")),
             uri: parts.uri.clone(),
+            address: browser::visitor(parts, hub).address,
         })
     }
 }

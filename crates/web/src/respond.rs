@@ -69,3 +69,16 @@ pub(crate) fn form(status: StatusCode, template: &impl Template) -> Result<Respo
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
 }
+
+/// A form whose answer leads to another site, which some browsers take for a part of sending it.
+pub(crate) fn form_to(
+    status: StatusCode,
+    template: &impl Template,
+    origin: &str,
+) -> Result<Response> {
+    let mut response = form(status, template)?;
+    let policy = POLICY.replace("form-action 'self'", &format!("form-action 'self' {origin}"));
+    let policy = HeaderValue::from_str(&policy).map_err(Error::internal)?;
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    Ok(response)
+}

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
 mod accounts;
+mod administration;
 mod base;
 mod catalogue;
 mod complete;
@@ -11,6 +12,7 @@ mod feed;
 mod jobs;
 mod lfs;
 mod logins;
+mod oauth;
 mod own_accounts;
 mod packs;
 mod refs;

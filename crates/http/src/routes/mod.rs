@@ -9,6 +9,7 @@ mod judge;
 mod lfs;
 mod likes;
 mod listing;
+mod oauth;
 mod refs;
 mod repo;
 mod search;
@@ -24,6 +25,7 @@ use crate::Route;
 /// The parts of the interface, and what each is for.
 pub const TAGS: &[(&str, &str)] = &[
     ("Accounts", "Who am I, may I, and what clients report by themselves."),
+    ("Sign in", "OAuth 2 and OpenID Connect: how apps come to an account without its password."),
     ("Repositories", "Create, find, describe, configure, move, copy and delete."),
     ("Discovery", "Find repositories, and judge what was found."),
     ("Commits", "Upload files without git."),
@@ -42,6 +44,7 @@ type Part = (&'static str, fn(&mut Vec<Route>));
 
 const PARTS: &[Part] = &[
     ("Accounts", account::add),
+    ("Sign in", oauth::add),
     ("Repositories", repo::add),
     ("Repositories", info::add),
     ("Repositories", likes::add),

@@ -6,6 +6,7 @@ pub mod discovery;
 pub mod info;
 pub mod lfs;
 pub mod likes;
+pub mod oauth;
 pub mod refs;
 pub mod repo;
 pub mod tree;

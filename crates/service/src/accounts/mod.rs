@@ -16,4 +16,5 @@ pub use steelyard_db::ssh_key::SshKeyRow;
 pub use steelyard_db::token::TokenLine;
 
 pub(crate) use admin::find_user;
+pub(crate) use own::check_website;
 pub(crate) use token_uses::TokenUses;

@@ -116,7 +116,7 @@ fn check_about(text: &str) -> Result<()> {
     }
 }
 
-fn check_website(text: &str) -> Result<()> {
+pub(crate) fn check_website(text: &str) -> Result<()> {
     let is_sound = text.len() <= WEBSITE_BYTES_MAX
         && (text.starts_with("https://") || text.starts_with("http://"))
         && text.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>\"\\^`{|}".contains(&byte));

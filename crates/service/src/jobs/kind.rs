@@ -152,7 +152,10 @@ impl Hub {
             JobKind::ReposPurge => Box::pin(self.purge_repos(self.now())).await.map(drop),
             JobKind::CountersRoll => Box::pin(self.roll_counters()).await,
             JobKind::MailReset => Box::pin(self.mail_reset(key_of(job, "user")?)).await,
-            JobKind::LoginsTrim => Box::pin(self.trim_logins(self.now())).await.map(drop),
+            JobKind::LoginsTrim => {
+                Box::pin(self.trim_logins(self.now())).await?;
+                Box::pin(self.trim_oauth(self.now())).await.map(drop)
+            }
             JobKind::JobsTrim => Box::pin(self.trim_jobs(self.now())).await.map(drop),
         }
     }

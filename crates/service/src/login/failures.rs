@@ -13,11 +13,13 @@ const FAILURES_MAX: i64 = 20;
 const WINDOW_SECS: i64 = 15 * 60;
 
 /// What was tried.
-pub(super) enum Subject {
+pub(crate) enum Subject {
     /// The password of an account.
     Password(i64),
     /// The second factor of an account.
     Code(i64),
+    /// The code of a program without a browser, by an account.
+    Device(i64),
 }
 
 impl Subject {
@@ -25,13 +27,14 @@ impl Subject {
         match self {
             Self::Password(id) => format!("password:{id}"),
             Self::Code(id) => format!("code:{id}"),
+            Self::Device(id) => format!("device:{id}"),
         }
     }
 }
 
 impl Hub {
     /// Fails while `address` or the account has met too many wrong tries.
-    pub(super) async fn check_failures(
+    pub(crate) async fn check_failures(
         &self,
         subject: Option<&Subject>,
         address: &str,
@@ -54,7 +57,7 @@ impl Hub {
     }
 
     /// Counts a wrong try.
-    pub(super) async fn count_failure(
+    pub(crate) async fn count_failure(
         &self,
         subject: Option<&Subject>,
         address: &str,

@@ -20,6 +20,7 @@ pub use sign_in::{Attempt, SignIn};
 pub use sign_up::{Invitation, SignUp, SignUpRule};
 pub use steelyard_db::session::SessionRow;
 
+pub(crate) use failures::Subject as FailureSubject;
 pub(crate) use password::Passwords;
 
 use std::sync::Arc;

@@ -137,7 +137,7 @@ impl Hub {
     }
 
     /// 96 random bits in groups that can be read over the phone: no vowels, nothing that looks like a digit.
-    pub(super) fn fresh_code(&self) -> Secret {
+    pub(crate) fn fresh_code(&self) -> Secret {
         let mut letters = Vec::new();
         while letters.len() < CODE_LETTERS {
             let mut bytes = [0; 32];

@@ -46,7 +46,7 @@ async fn serve(loaded: &Loaded) -> Result<()> {
     let listener =
         TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     let address = listener.local_addr()?;
-    let hub = open::open_hub(config).await?;
+    let hub = open::open_hub_that_shows(config, config::print::toml(loaded)).await?;
     hub.prepare_cache().await?;
     let stop = CancellationToken::new();
     admin_server::start(loaded, &hub, metrics, &stop).await?;

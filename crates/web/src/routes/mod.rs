@@ -1,6 +1,7 @@
 //! The pages as rows of the table of routes: each says who may see it, and a test asks every one (`tests/permissions.rs`).
 
 mod account;
+mod admin;
 mod blame;
 mod blob;
 mod change;
@@ -14,6 +15,7 @@ mod doctor;
 mod help;
 mod home;
 mod list;
+mod oauth;
 mod profile;
 mod repo;
 mod report;
@@ -55,6 +57,8 @@ pub fn table() -> Vec<Route> {
     open("/static/{file}", "Styles, scripts and the mark", get(assets::get));
     account::add(&mut table);
     change::add(&mut table);
+    oauth::add(&mut table);
+    admin::add(&mut table);
     let mut open = |path: &str, what, handler| {
         table.push(Route::new(GET, path, Access::Anyone, what, handler));
     };

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up must fail loudly")]
 
 mod accounts;
+mod admin;
 mod browser;
 mod cards;
 mod change;
@@ -12,5 +13,6 @@ mod help;
 mod history;
 mod hostile;
 mod lists;
+mod oauth;
 mod permissions;
 mod world;

@@ -1,5 +1,6 @@
 //! Accounts: signing in and up, and what people change of their own account.
 
+mod applications;
 mod keys;
 mod login;
 mod own;
@@ -39,6 +40,8 @@ pub(super) fn add(table: &mut Vec<Route>) {
     add("/settings/sessions", session, "Browsers that are signed in", get(page).post(change));
     add("/settings/tokens", session, "Access tokens", get(tokens::page).post(tokens::change));
     add("/settings/keys", session, "SSH keys", get(keys::page).post(keys::change));
+    let (page, change) = (applications::page, applications::change);
+    add("/settings/applications", session, "Apps and what they may do", get(page).post(change));
     let logout = axum::routing::post(login::sign_out);
     table.push(Route::new(POST, "/logout", anyone, "Signs out", logout));
     let home = get(own::home);

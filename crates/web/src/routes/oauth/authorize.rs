@@ -1,0 +1,136 @@
+//! A web app sent somebody here: who asks, for what, and where the answer goes.
+
+use askama::Template;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+use steelyard_http::ApiError;
+use steelyard_service::oauth::{AuthorizeRequest, Consent, Refused};
+use steelyard_service::{Error, Result};
+
+use crate::frame::{Frame, Visit};
+use crate::respond;
+use crate::submission::Submission;
+
+/// What an app may send along, in the order of the fields of [`AuthorizeRequest`].
+const FIELDS: [&str; 8] = [
+    "client_id",
+    "redirect_uri",
+    "response_type",
+    "scope",
+    "state",
+    "nonce",
+    "code_challenge",
+    "code_challenge_method",
+];
+
+#[derive(Template)]
+#[template(path = "oauth/authorize.html")]
+struct AuthorizePage {
+    frame: Frame,
+    csrf: String,
+    app: String,
+    owner: Option<String>,
+    website: Option<String>,
+    words: Vec<&'static str>,
+    /// Where the answer goes: a host.
+    goes_to: String,
+    user: String,
+    fields: Vec<(&'static str, String)>,
+}
+
+fn request<'v>(value: impl Fn(&str) -> &'v str) -> AuthorizeRequest {
+    let [client_id, redirect_uri, response_type, scope, state, nonce, challenge, method] =
+        FIELDS.map(|name| value(name).to_owned());
+    AuthorizeRequest {
+        client_id,
+        redirect_uri,
+        response_type,
+        scope,
+        state,
+        nonce,
+        code_challenge: challenge,
+        code_challenge_method: method,
+    }
+}
+
+pub(in crate::routes) async fn page(visit: Visit) -> Result<Response, ApiError> {
+    visit.hub.own_account(&visit.actor).await?;
+    let asked = request(|name| visit.params.get(name).unwrap_or_default());
+    let consent = match visit.hub.check_authorize(&asked, &visit.origin).await {
+        Ok(consent) => consent,
+        Err(refused) => return answer(refused),
+    };
+    let origin = origin_of(&asked.redirect_uri);
+    let fields = FIELDS.map(|name| (name, visit.params.get(name).unwrap_or_default().to_owned()));
+    Ok(show(&visit, consent, origin, fields.into())?)
+}
+
+fn show(
+    visit: &Visit,
+    consent: Consent,
+    origin: &str,
+    fields: Vec<(&'static str, String)>,
+) -> Result<Response> {
+    let page = AuthorizePage {
+        frame: visit.frame.clone(),
+        csrf: visit.csrf(),
+        app: consent.client.name,
+        owner: consent.client.owner,
+        website: consent.client.website,
+        words: consent.scopes.words(),
+        goes_to: origin.split_once("://").map_or("", |(_, host)| host).to_owned(),
+        user: visit.actor.user().map(|user| user.name.clone()).unwrap_or_default(),
+        fields,
+    };
+    respond::form_to(StatusCode::OK, &page, origin)
+}
+
+pub(in crate::routes) async fn decide(sent: Submission) -> Result<Response, ApiError> {
+    let visit = &sent.visit;
+    visit.hub.own_account(&visit.actor).await?;
+    let allows = match sent.get("action") {
+        "allow" => true,
+        "deny" => false,
+        _ => return Err(Error::invalid("action", "must be allow or deny").into()),
+    };
+    let asked = request(|name| sent.get(name));
+    match visit.hub.decide_authorize(&visit.actor, &asked, allows, &visit.origin).await {
+        Ok(address) => answer(Refused::Back(address)),
+        Err(refused) => answer(refused),
+    }
+}
+
+/// Back to the app, at an address that it registered; or an error of the hub.
+fn answer(refused: Refused) -> Result<Response, ApiError> {
+    let address = match refused {
+        Refused::Here(error) => return Err(error.into()),
+        Refused::Back(address) => address,
+    };
+    let mut response = respond::see_other("/");
+    let to = HeaderValue::from_str(&address).map_err(Error::internal)?;
+    response.headers_mut().insert(header::LOCATION, to);
+    // The address carries a code.
+    let hidden = HeaderValue::from_static("no-referrer");
+    response.headers_mut().insert(header::REFERRER_POLICY, hidden);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+/// Scheme, host and port of a registered address, whose letters were checked when it was registered.
+fn origin_of(uri: &str) -> &str {
+    let authority = uri.find("://").map_or(0, |at| at + 3);
+    let end = uri[authority..].find(['/', '?']).map_or(uri.len(), |at| authority + at);
+    &uri[..end]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn origins_end_before_the_path() {
+        assert_eq!(origin_of("https://app.example/cb?x=/"), "https://app.example");
+        assert_eq!(origin_of("http://localhost:7860"), "http://localhost:7860");
+        assert_eq!(origin_of("https://app.example?x"), "https://app.example");
+    }
+}
