@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
 struct Asset {
@@ -12,12 +13,13 @@ struct Asset {
     file: String,
     etag: HeaderValue,
     media_type: &'static str,
-    bytes: &'static [u8],
+    bytes: Bytes,
 }
 
 impl Asset {
-    fn new(stem: &str, extension: &str, media_type: &'static str, bytes: &'static [u8]) -> Self {
-        let digest = Sha256::digest(bytes);
+    fn new(stem: &str, extension: &str, media_type: &'static str, bytes: impl Into<Bytes>) -> Self {
+        let bytes = bytes.into();
+        let digest = Sha256::digest(&bytes);
         let hash = hex::encode(&digest[..8]);
         let etag = HeaderValue::from_str(&format!("\"{hash}\"")).expect("hexadecimal is ASCII");
         Self { file: format!("{stem}-{hash}.{extension}"), etag, media_type, bytes }
@@ -29,23 +31,38 @@ impl Asset {
 }
 
 static STYLE: LazyLock<Asset> = LazyLock::new(|| {
-    Asset::new("style", "css", "text/css; charset=utf-8", include_bytes!("../assets/style.css"))
+    Asset::new(
+        "style",
+        "css",
+        "text/css; charset=utf-8",
+        compact(include_str!("../assets/style.css")),
+    )
 });
 static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
     let media_type = "text/javascript; charset=utf-8";
-    Asset::new("app", "js", media_type, include_bytes!("../assets/app.js"))
+    Asset::new("app", "js", media_type, &include_bytes!("../assets/app.js")[..])
 });
 static CHANGE: LazyLock<Asset> = LazyLock::new(|| {
     let media_type = "text/javascript; charset=utf-8";
-    Asset::new("change", "js", media_type, include_bytes!("../assets/change.js"))
+    Asset::new("change", "js", media_type, &include_bytes!("../assets/change.js")[..])
 });
 static HASHER: LazyLock<Asset> = LazyLock::new(|| {
     let media_type = "text/javascript; charset=utf-8";
-    Asset::new("hasher", "js", media_type, include_bytes!("../assets/hasher.js"))
+    Asset::new("hasher", "js", media_type, &include_bytes!("../assets/hasher.js")[..])
 });
 static MARK: LazyLock<Asset> = LazyLock::new(|| {
-    Asset::new("mark", "svg", "image/svg+xml", include_bytes!("../assets/mark.svg"))
+    Asset::new("mark", "svg", "image/svg+xml", &include_bytes!("../assets/mark.svg")[..])
 });
+
+/// The styles without comments and line ends: every reader loads them, and the comments are for us.
+fn compact(style: &str) -> String {
+    let mut parts = style.split("/*");
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        text.push_str(part.split_once("*/").map_or("", |(_, rest)| rest));
+    }
+    text.lines().collect()
+}
 
 /// Addresses of what every page loads, and of what pages of change load besides.
 #[derive(Debug, Clone)]
@@ -87,10 +104,22 @@ pub(crate) async fn get(Path(file): Path<String>, request: HeaderMap) -> Respons
     if request.get(header::IF_NONE_MATCH) == Some(&asset.etag) {
         return (StatusCode::NOT_MODIFIED, headers).into_response();
     }
-    (headers, asset.bytes).into_response()
+    (headers, asset.bytes.clone()).into_response()
 }
 
 /// Browsers ask for it by themselves.
 pub(crate) async fn favicon(request: HeaderMap) -> Response {
     get(Path(MARK.file.clone()), request).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn styles_lose_their_comments_and_nothing_else() {
+        assert_eq!(compact("/* a */\na{b:c}\n/* d */e{f:g}\n"), "a{b:c}e{f:g}");
+        let style = compact(include_str!("../assets/style.css"));
+        assert!(style.len() > 20_000 && !style.contains("/*") && style.starts_with(":root{"));
+    }
 }

@@ -48,7 +48,7 @@ async fn likes_children_gates_and_commits_are_seen_at_once() {
         let like = "/api/models/alice/m/like";
         let liked = world.test.call("POST", like, Some(&world.mallory), &[], "").await.unwrap();
         assert_eq!(liked.status, StatusCode::OK);
-        world.browse("/alice/m").await.has(&["<b>1</b> likes"]);
+        world.browse("/alice/m").await.has(&["<b>1</b> like<"]);
         let card = "---\nbase_model: alice/m\nbase_model_relation: finetune\n---\n";
         world.repo("model", "tuned", false, &[("README.md", card)]).await;
         world.browse("/alice/m").await.has(&["Made from this", "Fine-tunes"]);
