@@ -1,6 +1,7 @@
 //! Administration of the hub, by forms.
 
-use axum::http::StatusCode;
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
 use steelyard_core::{OrgRole, Secret, TokenRole};
 use steelyard_service::accounts::{AccountKind, CreateOrg, CreateToken};
 
@@ -58,11 +59,18 @@ async fn the_hub_is_seen_at_a_glance(world: World) {
     page.has(&[
         "Database",
         "answers in",
-        "Models</th><td class=\"num\">1<",
-        "Users</th><td class=\"num\">3<",
+        "Models</dt><dd><span class=\"num\">1<",
+        "Users</dt><dd><span class=\"num\">3<",
     ]);
     page.has(&[env!("CARGO_PKG_VERSION"), "codes are handed out"]);
     browser.get("/").await.has(&["href=\"/admin\">Administration"]);
+    // Who lets a program in is told what it gets.
+    let request = Request::builder().method("POST").uri("/oauth/device");
+    let body = format!("client_id={}", steelyard_service::oauth::HF_CLIENT_ID);
+    let begun = world.send(request.body(Body::from(body)).unwrap()).await;
+    let code = between(&begun.body, "\"user_code\":\"", "\"");
+    let asked = browser.get(&format!("/oauth/device?user_code={code}")).await;
+    asked.has(&["administrate the hub, because you do"]);
     let page = browser.get("/admin/configuration").await;
     page.has(&["was not told its configuration"]);
 }

@@ -77,7 +77,7 @@ fn show(
         app: consent.client.name,
         owner: consent.client.owner,
         website: consent.client.website,
-        words: consent.scopes.words(),
+        words: super::words(visit, &consent.scopes),
         goes_to: origin.split_once("://").map_or("", |(_, host)| host).to_owned(),
         user: visit.actor.user().map(|user| user.name.clone()).unwrap_or_default(),
         fields,

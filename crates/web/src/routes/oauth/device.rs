@@ -68,7 +68,7 @@ fn show(
         address: pending.row.address.clone(),
         program: pending.row.user_agent.chars().take(80).collect(),
         since: format::ago(pending.row.created_at, now),
-        words: pending.scopes.words(),
+        words: super::words(visit, &pending.scopes),
     });
     let page = DevicePage {
         frame: visit.frame.clone(),

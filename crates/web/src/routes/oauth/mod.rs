@@ -4,7 +4,11 @@ mod authorize;
 mod device;
 
 use axum::routing::{get, post};
+use steelyard_core::TokenRole;
 use steelyard_http::{Access, Route};
+use steelyard_service::oauth::Scopes;
+
+use crate::frame::Visit;
 
 const POST: &[&str] = &["POST"];
 
@@ -19,4 +23,14 @@ pub(super) fn add(table: &mut Vec<Route>) {
     table.push(Route::new(super::GET, "/oauth/authorize", session, what, get(authorize::page)));
     let what = "Lets an app come to an account, or refuses it";
     table.push(Route::new(POST, "/oauth/authorize/decide", session, what, post(authorize::decide)));
+}
+
+/// What an app may do once its visitor allowed it.
+fn words(visit: &Visit, scopes: &Scopes) -> Vec<&'static str> {
+    let mut words = scopes.words();
+    let is_admin = visit.actor.user().is_some_and(|user| user.is_admin);
+    if is_admin && scopes.role() == Some(TokenRole::Write) {
+        words.push("administrate the hub, because you do");
+    }
+    words
 }
