@@ -17,6 +17,6 @@ struct ConfigPage {
 
 pub(in crate::routes) async fn page(visit: Visit) -> Result<Response, ApiError> {
     let text = visit.hub.configuration(&visit.actor)?.to_owned();
-    let page = ConfigPage { frame: visit.frame.clone(), tab: "configuration", text };
+    let page = ConfigPage { frame: visit.frame, tab: "configuration", text };
     Ok(respond::page(&page)?)
 }

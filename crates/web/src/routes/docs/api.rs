@@ -143,7 +143,10 @@ fn add(
         answers: answers
             .map(|(status, answer)| {
                 let answer = resolved(document, answer);
-                (status.clone(), answer["description"].as_str().unwrap_or_default().to_owned())
+                let about = answer["description"].as_str().unwrap_or_default();
+                // Where the document lists several cases, the page just has them.
+                let about = about.strip_prefix("Either of: ").unwrap_or(about);
+                (status.clone(), about.replace('`', ""))
             })
             .collect(),
         path,

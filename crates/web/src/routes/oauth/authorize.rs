@@ -58,7 +58,7 @@ pub(in crate::routes) async fn page(visit: Visit) -> Result<Response, ApiError> 
     let asked = request(|name| visit.params.get(name).unwrap_or_default());
     let consent = match visit.hub.check_authorize(&asked, &visit.origin).await {
         Ok(consent) => consent,
-        Err(refused) => return answer(refused),
+        Err(refused) => return Ok(answer(refused)?),
     };
     let origin = origin_of(&asked.redirect_uri);
     let fields = FIELDS.map(|name| (name, visit.params.get(name).unwrap_or_default().to_owned()));
@@ -95,15 +95,15 @@ pub(in crate::routes) async fn decide(sent: Submission) -> Result<Response, ApiE
     };
     let asked = request(|name| sent.get(name));
     match visit.hub.decide_authorize(&visit.actor, &asked, allows, &visit.origin).await {
-        Ok(address) => answer(Refused::Back(address)),
-        Err(refused) => answer(refused),
+        Ok(address) => Ok(answer(Refused::Back(address))?),
+        Err(refused) => Ok(answer(refused)?),
     }
 }
 
 /// Back to the app, at an address that it registered; or an error of the hub.
-fn answer(refused: Refused) -> Result<Response, ApiError> {
+fn answer(refused: Refused) -> Result<Response> {
     let address = match refused {
-        Refused::Here(error) => return Err(error.into()),
+        Refused::Here(error) => return Err(error),
         Refused::Back(address) => address,
     };
     let mut response = respond::see_other("/");
