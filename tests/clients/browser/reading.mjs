@@ -233,7 +233,13 @@ async function what_is_missing_says_so(visit) {
   await heading(page, /What do you want/).waitFor();
 }
 
-const theme = (page) => page.evaluate(() => getComputedStyle(document.documentElement).colorScheme);
+/** What a person sees: whether the ground is light or dark. */
+const theme = (page) =>
+  page.evaluate(() => {
+    const ground = getComputedStyle(document.documentElement).backgroundColor;
+    const [red, green, blue] = ground.match(/[\d.]+/g).map(Number);
+    return red + green + blue > 382 ? "light" : "dark";
+  });
 
 async function the_chosen_theme_stays({ page }) {
   await page.emulateMedia({ colorScheme: "light" });

@@ -7,6 +7,7 @@ use futures_util::{FutureExt, StreamExt, TryStreamExt};
 use object_store::client::{HttpErrorKind, HttpRequest, HttpRequestBody};
 use object_store::multipart::{MultipartStore, PartId};
 use object_store::signer::{HeaderName, HeaderValue, Method, SignedUrlOptions, Signer};
+use object_store::{GetOptions, GetRange, ObjectStore as _};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::error::from_server;
@@ -18,6 +19,9 @@ use crate::{BlobError, Key};
 const COPY_BYTES_MAX: u64 = 5 * 1024 * 1024 * 1024;
 /// What one request of a larger copy takes; with at most 10,000 of them, enough for 5 TiB.
 const COPY_PIECE_BYTES: u64 = 1024 * 1024 * 1024;
+/// Pieces up to this size are read and sent again: Garage copies no part from an object that is so small that it keeps it with
+/// its metadata.
+const CARRIED_BYTES_MAX: u64 = 64 * 1024;
 const COPIES_AT_ONCE: usize = 4;
 const TRIES: u32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -58,15 +62,7 @@ impl S3Store {
         let upload = client.create_multipart(&path).await.map_err(refused("begin a copy"))?;
         let copies: Vec<_> = (1..)
             .zip(&pieces)
-            .map(|(number, piece)| {
-                let (first, last) = (piece.range.start, piece.range.end - 1);
-                let number: u32 = number;
-                let options = self
-                    .copy_source(&piece.key, &piece.etag)
-                    .with_signed_header(SOURCE_RANGE, ascii(&format!("bytes={first}-{last}")))
-                    .with_query([("partNumber", &*number.to_string()), ("uploadId", &*upload)]);
-                self.copy_part(*to, options).boxed()
-            })
+            .map(|(number, piece)| self.piece(*to, &upload, number, piece).boxed())
             .collect();
         let copied: Result<Vec<_>> =
             futures_util::stream::iter(copies).buffered(COPIES_AT_ONCE).try_collect().await;
@@ -82,6 +78,41 @@ impl S3Store {
             client.abort_multipart(&path, &upload).await.ok();
         }
         completed
+    }
+
+    /// Makes one piece the part `number` of an upload.
+    async fn piece(&self, to: Key, upload: &str, number: u32, piece: &Piece) -> Result<PartId> {
+        let (first, last) = (piece.range.start, piece.range.end - 1);
+        if last - first < CARRIED_BYTES_MAX {
+            return self.carry_part(to, upload, number, piece).await;
+        }
+        let options = self
+            .copy_source(&piece.key, &piece.etag)
+            .with_signed_header(SOURCE_RANGE, ascii(&format!("bytes={first}-{last}")))
+            .with_query([("partNumber", &*number.to_string()), ("uploadId", upload)]);
+        self.copy_part(to, options).await
+    }
+
+    /// Reads a small piece and sends it again.
+    async fn carry_part(
+        &self,
+        to: Key,
+        upload: &str,
+        number: u32,
+        piece: &Piece,
+    ) -> Result<PartId> {
+        let options = GetOptions {
+            range: Some(GetRange::Bounded(piece.range.clone())),
+            if_match: Some(format!("\"{}\"", piece.etag)),
+            ..GetOptions::default()
+        };
+        let (client, failed) = (&self.0.client, refused("copy a part"));
+        let found = client.get_opts(&self.path(&piece.key), options).await.map_err(&failed)?;
+        let bytes = found.bytes().await.map_err(&failed)?;
+        let index =
+            usize::try_from(number - 1).map_err(|_| BlobError::unavailable("too many parts"))?;
+        let upload = upload.to_owned();
+        client.put_part(&self.path(&to), &upload, index, bytes.into()).await.map_err(&failed)
     }
 
     async fn copy_part(&self, to: Key, options: SignedUrlOptions) -> Result<PartId> {

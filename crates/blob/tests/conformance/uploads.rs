@@ -18,6 +18,7 @@ on_every_place!(
     uploading_again_makes_it_new_again,
     parts_are_put_together,
     small_parts_are_put_together,
+    a_last_part_may_be_tiny,
     wrong_parts_are_refused,
     assembling_needs_the_bytes_not_the_hash,
     staged_objects_are_adopted_once_checked,
@@ -205,6 +206,23 @@ async fn small_parts_are_put_together(place: Place) {
     let quoted: Vec<_> = parts.iter().map(|(n, etag)| (*n, format!("\"{etag}\""))).collect();
     store.assemble(id, &quoted, expected).await.unwrap();
     assert!(read(store, &expected).await == data);
+}
+
+async fn a_last_part_may_be_tiny(place: Place) {
+    let store = &place.store;
+    for (n, sizes) in [&[3][..], &[5 * MIB, 3], &[5 * MIB, 70_000], &[1]].into_iter().enumerate() {
+        let id = fresh_id();
+        let data = random(20 + u64::try_from(n).unwrap(), sizes.iter().sum());
+        let (mut rest, mut parts) = (&data[..], Vec::new());
+        for (number, size) in (1..).zip(sizes) {
+            parts.push(put_part(store, id, number, &rest[..*size]).await);
+            rest = &rest[*size..];
+        }
+        let expected = content_of(&data);
+        store.assemble(id, &parts, expected).await.unwrap();
+        assert!(read(store, &expected).await == data, "{sizes:?}");
+        assert!(store.list_parts(id).await.unwrap().is_empty());
+    }
 }
 
 async fn wrong_parts_are_refused(place: Place) {
