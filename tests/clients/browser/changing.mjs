@@ -46,6 +46,8 @@ async function a_repository_is_made_and_filled({ page }) {
 
 /** Bytes that are the same each time, as one large file dropped on the page. */
 async function drop(page, bytes) {
+  // The script that takes what is dropped comes after the page; this button is its sign.
+  await page.getByText("Choose a folder").waitFor();
   await page.evaluate((bytes) => {
     const content = new Uint8Array(bytes);
     for (let at = 0; at < bytes; at += 509) content[at] = (at * 31 + (at >> 12)) & 255;
