@@ -59,7 +59,9 @@ fn account(stores: Stores) {
         .env("STEELYARD_MAIL__FOLDER", mail.path().to_str().unwrap());
     let Some(hub) = hub.start() else { return };
     let alice = Client::new(&hub, "alice", &hub.user("alice"));
-    let env = [("STEELYARD_MAIL", mail.path())];
+    let reset = hub.command(&["admin", "user", "reset", "operator"]);
+    let code = String::from_utf8(reset.stdout).unwrap();
+    let env = [("STEELYARD_MAIL", mail.path()), ("STEELYARD_CODE", Path::new(code.trim()))];
     let told = alice.browser_with("suite.mjs", &["accounts"], &env).success();
     eprintln!("{told}");
     hub.fsck().unwrap();
