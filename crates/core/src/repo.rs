@@ -51,6 +51,13 @@ impl RepoKind {
         }
     }
 
+    /// The kind that a web, resolve or git path (without its first slash) begins with, and what follows.
+    pub fn split_url(path: &str) -> (Self, &str) {
+        let others = Self::ALL.into_iter().filter(|kind| *kind != Self::Model);
+        let named = |kind: Self| Some((kind, path.strip_prefix(kind.url_prefix())?));
+        others.filter_map(named).next().unwrap_or((Self::Model, path))
+    }
+
     /// Parses the singular word.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         Self::ALL

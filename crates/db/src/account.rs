@@ -190,12 +190,6 @@ pub async fn set_disabled(tx: &mut Tx, id: i64, at: Option<Timestamp>) -> Result
     Ok(())
 }
 
-/// How many administrators are in service.
-pub async fn count_admins(conn: &mut Conn) -> Result<i64, DbError> {
-    let sql = "SELECT COUNT(*) AS n FROM account WHERE kind = 'user' AND is_admin AND disabled_at IS NULL";
-    conn.fetch_one(sql, args![]).await?.int("n")
-}
-
 /// All accounts of a kind by name, after `after`, at most `limit`.
 pub async fn list_accounts(
     conn: &mut Conn,

@@ -118,11 +118,7 @@ impl Target {
                 let (plural, rest) = path.split_once('/')?;
                 (RepoKind::from_plural(plural)?, rest)
             }
-            None => RepoKind::ALL
-                .into_iter()
-                .filter(|kind| *kind != RepoKind::Model)
-                .find_map(|kind| Some((kind, path.strip_prefix(kind.url_prefix())?)))
-                .unwrap_or((RepoKind::Model, path)),
+            None => RepoKind::split_url(path),
         };
         let (namespace, rest) = rest.split_once('/')?;
         let (name, rest) = rest.split_once('/').unwrap_or((rest, ""));

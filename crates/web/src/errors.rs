@@ -31,9 +31,7 @@ pub(crate) async fn for_browsers(State(web): State<Web>, request: Request, next:
     let is_page = [Method::GET, Method::HEAD, Method::POST].contains(request.method())
         && !request.uri().path().starts_with("/api/")
         && wants_html(request.headers());
-    let frame = is_page.then(|| Frame::of(request.headers(), request.uri()));
-    let login = login_of(&request);
-    let is_known = browser::session_secret(request.headers()).is_some();
+    let page = is_page.then(|| PageRequest::of(&request));
     let mut response = next.run(request).await;
     if !response.status().is_client_error() && !response.status().is_server_error() {
         return response;
@@ -44,14 +42,33 @@ pub(crate) async fn for_browsers(State(web): State<Web>, request: Request, next:
     }
     let refusal = response.extensions_mut().remove::<Refusal>();
     asked.note(&web, &response, refusal.as_ref());
-    let Some(frame) = frame else {
-        // Whoever shows errors in another form is done; programs get what they were given.
+    let Some(page) = page else {
+        // Programs get what they were given.
         return response;
     };
     if refusal.as_ref().is_some_and(|refusal| refusal.needs_login) {
-        return respond::see_other(&login);
+        return respond::see_other(&page.login);
     }
-    as_page(frame, response, refusal, Some(login).filter(|_| !is_known))
+    as_page(page, response, refusal)
+}
+
+/// What is kept of a browser's request until its answer is there. Nothing is for programs.
+struct PageRequest {
+    frame: Frame,
+    /// The sign-in page that leads back to what was asked for.
+    login: String,
+    /// A session came along, whether it is live or not: signing in is no news to them.
+    is_known: bool,
+}
+
+impl PageRequest {
+    fn of(request: &Request) -> Self {
+        Self {
+            frame: Frame::of(request.headers(), request.uri()),
+            login: login_of(request),
+            is_known: browser::session_secret(request.headers()).is_some(),
+        }
+    }
 }
 
 /// The sign-in page that leads back to what was asked for.
@@ -103,19 +120,15 @@ impl Asked {
     }
 }
 
-fn as_page(
-    frame: Frame,
-    response: Response,
-    refusal: Option<Refusal>,
-    login: Option<String>,
-) -> Response {
+fn as_page(asked: PageRequest, response: Response, refusal: Option<Refusal>) -> Response {
     // That logging in may help is said by the page; a 401 without a scheme to log in by is nothing for browsers.
     let is_hidden = refusal.as_ref().is_some_and(|refusal| refusal.is_hidden_repo);
     let status = if is_hidden { StatusCode::NOT_FOUND } else { response.status() };
     let told = response.headers().get("x-request-id").and_then(|id| id.to_str().ok());
     let page = ErrorPage {
-        frame,
-        login: login.filter(|_| [401, 403, 404].contains(&status.as_u16())),
+        frame: asked.frame,
+        login: (!asked.is_known && [401, 403, 404].contains(&status.as_u16()))
+            .then_some(asked.login),
         status: status.as_u16(),
         heading: heading(status, is_hidden),
         message: refusal.as_ref().map_or_else(String::new, |refusal| refusal.message.clone()),

@@ -69,6 +69,11 @@ impl Submission {
         self.fields.get(name).unwrap_or_default()
     }
 
+    /// What somebody typed into a field that may stay empty.
+    pub(crate) fn given(&self, name: &str) -> Option<String> {
+        Some(self.get(name).trim().to_owned()).filter(|text| !text.is_empty())
+    }
+
     /// A field whose value no log may show.
     pub(crate) fn secret(&self, name: &str) -> Secret {
         Secret::new(self.get(name))

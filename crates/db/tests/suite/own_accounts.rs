@@ -54,15 +54,15 @@ async fn users_are_found_by_their_mail_address(base: Base) {
 async fn administrators_are_counted_in_service(base: Base) {
     let (first, second) = (base.user("u").await, base.user("v").await);
     let mut tx = base.write().await;
-    assert_eq!(account::count_admins(&mut tx).await.unwrap(), 0);
+    assert_eq!(account::lock_admins(&mut tx).await.unwrap().len(), 0);
     account::set_admin(&mut tx, first, true).await.unwrap();
     account::set_admin(&mut tx, second, true).await.unwrap();
     account::set_disabled(&mut tx, second, Some(at(3))).await.unwrap();
-    assert_eq!(account::count_admins(&mut tx).await.unwrap(), 1);
+    assert_eq!(account::lock_admins(&mut tx).await.unwrap().len(), 1);
     let row = account::find_account_by_id(&mut tx, second).await.unwrap().unwrap();
     assert_eq!((row.is_admin, row.disabled_at), (true, Some(at(3))));
     account::set_admin(&mut tx, first, false).await.unwrap();
-    assert_eq!(account::count_admins(&mut tx).await.unwrap(), 0);
+    assert_eq!(account::lock_admins(&mut tx).await.unwrap().len(), 0);
 }
 
 async fn tokens_are_listed_used_and_revoked(base: Base) {

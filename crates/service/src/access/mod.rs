@@ -11,4 +11,5 @@ pub(crate) use hub::{administrator, in_session};
 pub use actor::{Actor, UserActor};
 pub use permission::{Action, Standing, Verdict, authorize};
 pub use throttle::{Throttle, ThrottleSettings};
-pub use token::{TOKEN_PREFIX, hash_token};
+pub use token::TOKEN_PREFIX;
+pub(crate) use token::hash_secret;

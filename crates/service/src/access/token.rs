@@ -9,9 +9,10 @@ pub const TOKEN_PREFIX: &str = "hf_";
 const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 const RANDOM_CHARACTERS: usize = 34;
 
-/// The hash under which a token is stored. A plain SHA-256 is enough: tokens carry 200 random bits.
-pub fn hash_token(token: &str) -> Sha256 {
-    Sha256::new(Hasher::digest(token.as_bytes()).into())
+/// The hash under which a token is stored, and whatever else the hub made by chance: secrets of sessions, codes. A plain
+/// SHA-256 is enough for what carries so many random bits; passwords have a slow hash of their own.
+pub(crate) fn hash_secret(secret: &str) -> Sha256 {
+    Sha256::new(Hasher::digest(secret.as_bytes()).into())
 }
 
 /// Makes a fresh token.

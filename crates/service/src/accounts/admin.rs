@@ -5,7 +5,7 @@ use steelyard_core::{Namespace, OrgRole, Secret, TokenRole, Visibility};
 use steelyard_db::account::{self, AccountKind, AccountRow, NewAccount};
 use steelyard_db::{Conn, DbError, Tx, event, token};
 
-use crate::access::hash_token;
+use crate::access::hash_secret;
 use crate::access::token::{check_chosen_token, generate_token};
 use crate::{Error, Hub, Missing, Result};
 
@@ -115,8 +115,8 @@ impl Hub {
     /// Adds a member to an organisation, or changes their role.
     pub async fn set_member(&self, org: &str, user: &str, role: OrgRole) -> Result<()> {
         let mut tx = self.db().write().await?;
-        let org = find(&mut tx, org, AccountKind::Org).await?;
-        let user = find(&mut tx, user, AccountKind::User).await?;
+        let org = find_org(&mut tx, org).await?;
+        let user = find_user(&mut tx, user).await?;
         account::set_member(&mut tx, org.id, user.id, role, self.now()).await?;
         let payload = json!({"org_id": org.id, "user_id": user.id, "role": role.as_str()});
         event::append_event(&mut tx, "org.member", None, None, &payload, self.now()).await?;
@@ -126,7 +126,7 @@ impl Hub {
     /// Creates a token and returns its text, which is stored nowhere.
     pub async fn create_token(&self, wanted: &CreateToken) -> Result<Secret> {
         let mut tx = self.db().write().await?;
-        let user = find(&mut tx, &wanted.user, AccountKind::User).await?;
+        let user = find_user(&mut tx, &wanted.user).await?;
         let value = self.create_token_on(&mut tx, &user, wanted).await?;
         tx.commit().await?;
         Ok(value)
@@ -148,7 +148,7 @@ impl Hub {
             check_chosen_token(value.expose())?;
         }
         let value = wanted.value.clone().unwrap_or_else(|| generate_token(self.rng()));
-        let (id, hash, now) = (self.fresh_id(), hash_token(value.expose()), self.now());
+        let (id, hash, now) = (self.fresh_id(), hash_secret(value.expose()), self.now());
         match token::create_token(tx, &id, user.id, name, role, hash, now).await {
             Err(DbError::Conflict { .. }) => {
                 let who = &user.name;
@@ -165,7 +165,7 @@ impl Hub {
     /// Revokes a user's token by name.
     pub async fn revoke_token(&self, user: &str, name: &str) -> Result<()> {
         let mut tx = self.db().write().await?;
-        let user = find(&mut tx, user, AccountKind::User).await?;
+        let user = find_user(&mut tx, user).await?;
         if !token::revoke_token(&mut tx, user.id, name, self.now()).await? {
             return Err(Error::NotFound(Missing::Other("token")));
         }
@@ -212,6 +212,11 @@ pub(super) fn check_email(email: &str) -> Result<()> {
 /// The user of that name.
 pub(crate) async fn find_user(conn: &mut Conn, name: &str) -> Result<AccountRow> {
     find(conn, name, AccountKind::User).await
+}
+
+/// The organisation of that name.
+pub(crate) async fn find_org(conn: &mut Conn, name: &str) -> Result<AccountRow> {
+    find(conn, name, AccountKind::Org).await
 }
 
 async fn find(conn: &mut Conn, name: &str, kind: AccountKind) -> Result<AccountRow> {

@@ -4,7 +4,7 @@ use steelyard_core::{OrgRole, TokenRole};
 use steelyard_db::account::{self, AccountRow};
 use steelyard_db::token;
 
-use crate::access::{Throttle, UserActor, hash_token};
+use crate::access::{Throttle, UserActor, hash_secret};
 use crate::{Actor, Error, Hub, Result};
 
 /// What `whoami-v2` tells.
@@ -29,7 +29,7 @@ impl Hub {
             return Err(Error::RateLimited { retry_after_secs });
         }
         let mut conn = self.db().read().await?;
-        let Some(row) = token::find_token(&mut conn, hash_token(token), self.now()).await? else {
+        let Some(row) = token::find_token(&mut conn, hash_secret(token), self.now()).await? else {
             throttle.record_failure(address, self.now());
             return Err(Error::BadCredentials);
         };

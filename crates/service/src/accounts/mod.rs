@@ -15,6 +15,6 @@ pub use steelyard_db::account::{AccountKind, AccountRow};
 pub use steelyard_db::ssh_key::SshKeyRow;
 pub use steelyard_db::token::TokenLine;
 
-pub(crate) use admin::find_user;
+pub(crate) use admin::{find_org, find_user};
 pub(crate) use own::check_website;
 pub(crate) use token_uses::TokenUses;

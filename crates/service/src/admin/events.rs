@@ -86,11 +86,7 @@ async fn filter_of(conn: &mut Conn, query: &EventQuery) -> Result<Option<EventFi
     }
     let named = query.repo.trim().trim_start_matches('/');
     if !named.is_empty() {
-        let (kind, id) = RepoKind::ALL
-            .into_iter()
-            .filter(|kind| *kind != RepoKind::Model)
-            .find_map(|kind| Some((kind, named.strip_prefix(kind.url_prefix())?)))
-            .unwrap_or((RepoKind::Model, named));
+        let (kind, id) = RepoKind::split_url(named);
         let Ok(id) = RepoId::parse(id) else { return Ok(None) };
         let Some(row) = repo::find_repo(conn, kind, &id).await? else { return Ok(None) };
         filter.repo_id = Some(row.id);

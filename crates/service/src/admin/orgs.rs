@@ -1,12 +1,11 @@
 //! Organisations and who belongs to them.
 
 use serde_json::json;
-use steelyard_core::{Namespace, OrgRole, Visibility};
-use steelyard_db::Conn;
+use steelyard_core::{OrgRole, Visibility};
 use steelyard_db::account::{self, AccountKind, AccountRow};
 
 use crate::access::administrator;
-use crate::accounts::{CreateUser, find_user};
+use crate::accounts::{CreateUser, find_org, find_user};
 use crate::{Actor, Error, Hub, Missing, Result};
 
 impl Hub {
@@ -72,10 +71,4 @@ impl Hub {
         self.note_act(&mut tx, "org.member", actor, None, &payload).await?;
         Ok(tx.commit().await?)
     }
-}
-
-async fn find_org(conn: &mut Conn, name: &str) -> Result<AccountRow> {
-    let row = account::find_account(conn, &Namespace::parse(name)?).await?;
-    let missing = Error::NotFound(Missing::Other("organization"));
-    row.filter(|row| row.kind == AccountKind::Org).ok_or(missing)
 }

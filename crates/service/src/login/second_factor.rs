@@ -1,13 +1,12 @@
 //! The second factor: codes that change every half minute (TOTP, RFC 6238), and recovery codes for a lost phone.
 
 use serde_json::json;
-use sha2::{Digest as _, Sha256 as Hasher};
 use steelyard_core::{Secret, Sha256};
 use steelyard_db::{Tx, event, login};
 use totp_rs::{Algorithm, TOTP};
 
 use super::failures::Subject;
-use crate::access::in_session;
+use crate::access::{hash_secret, in_session};
 use crate::{Actor, Error, Hub, Result};
 
 /// Length of a secret, in bytes (RFC 4226: at least 16, 20 recommended).
@@ -101,7 +100,7 @@ impl Hub {
             return Err(Error::invalid("code", "is not the one that the app shows now"));
         }
         let codes = self.fresh_recovery_codes();
-        let hashes: Vec<Sha256> = codes.iter().map(|code| hash(code.expose())).collect();
+        let hashes: Vec<Sha256> = codes.iter().map(|code| hash_secret(code.expose())).collect();
         login::set_recovery_codes(&mut tx, user.id, &hashes).await?;
         self.forgive_failures(&mut tx, &subject).await?;
         self.note_second_factor(&mut tx, user.id, true).await?;
@@ -145,7 +144,7 @@ impl Hub {
         }
         let folded: String =
             code.chars().filter(char::is_ascii_alphanumeric).take(64).collect::<String>();
-        let hash = hash(&folded.to_ascii_lowercase());
+        let hash = hash_secret(&folded.to_ascii_lowercase());
         let was_there = login::use_recovery_code(tx, user_id, hash).await?;
         Ok(was_there.then_some("recovery code"))
     }
@@ -184,10 +183,6 @@ fn step_of(totp: &TOTP, code: &str, now: i64) -> Option<i64> {
         subtle::ConstantTimeEq::ct_eq(expected.as_bytes(), code.as_bytes()).into()
     };
     steps.into_iter().find(is_equal).and_then(|step| i64::try_from(step).ok())
-}
-
-fn hash(code: &str) -> Sha256 {
-    Sha256::new(Hasher::digest(code.as_bytes()).into())
 }
 
 /// Percent-encodes everything that has a meaning in an address.

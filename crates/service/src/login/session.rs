@@ -1,11 +1,10 @@
 //! Sessions of browsers.
 
-use sha2::{Digest as _, Sha256 as Hasher};
-use steelyard_core::{Secret, Sha256, TokenRole};
+use steelyard_core::{Secret, TokenRole};
 use steelyard_db::session::{self, NewSession, SessionRow};
 use steelyard_db::{Tx, event};
 
-use crate::access::{UserActor, in_session};
+use crate::access::{UserActor, hash_secret, in_session};
 use crate::{Actor, Error, Hub, Missing, Result};
 
 /// How often a session notes that it is in use.
@@ -35,10 +34,6 @@ pub struct BrowserSession {
     pub actor: Actor,
 }
 
-fn hash(secret: &Secret) -> Sha256 {
-    Sha256::new(Hasher::digest(secret.expose().as_bytes()).into())
-}
-
 impl Hub {
     /// Begins a session and returns its secret, which only the browser keeps.
     pub(super) async fn begin_session(
@@ -54,7 +49,7 @@ impl Hub {
         let new = NewSession {
             public_id: &self.fresh_id(),
             user_id,
-            hash: hash(&secret),
+            hash: hash_secret(secret.expose()),
             awaits_code,
             address: &visitor.address,
             user_agent: &visitor.user_agent.chars().take(USER_AGENT_MAX).collect::<String>(),
@@ -76,7 +71,7 @@ impl Hub {
     pub async fn browser_session(&self, secret: &Secret) -> Result<Option<BrowserSession>> {
         let now = self.now();
         let mut conn = self.db().read().await?;
-        let found = session::find_session(&mut conn, hash(secret), now).await?;
+        let found = session::find_session(&mut conn, hash_secret(secret.expose()), now).await?;
         drop(conn);
         let Some(row) = found else { return Ok(None) };
         if !row.awaits_code && row.seen_at.plus_secs(TOUCH_SECS) <= now {

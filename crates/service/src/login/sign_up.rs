@@ -1,14 +1,13 @@
 //! Making an account oneself.
 
 use serde_json::json;
-use sha2::{Digest as _, Sha256 as Hasher};
 use steelyard_core::{Secret, Sha256, Visibility};
 use steelyard_db::account::AccountKind;
 use steelyard_db::login::{self, CodePurpose, CodeRow, NewCode};
 use steelyard_db::{Tx, event};
 
 use super::{Visitor, password};
-use crate::access::administrator;
+use crate::access::{administrator, hash_secret};
 use crate::accounts::CreateUser;
 use crate::{Actor, Error, Hub, Missing, Result};
 
@@ -51,7 +50,7 @@ pub type Invitation = CodeRow;
 /// Codes are shown in groups; what people type may lack the hyphens.
 pub(super) fn hash_code(code: &str) -> Sha256 {
     let folded: String = code.chars().filter(char::is_ascii_alphanumeric).take(128).collect();
-    Sha256::new(Hasher::digest(folded.to_ascii_lowercase().as_bytes()).into())
+    hash_secret(&folded.to_ascii_lowercase())
 }
 
 impl Hub {

@@ -5,8 +5,7 @@ use steelyard_core::Secret;
 use steelyard_db::event;
 use steelyard_db::oauth::{self, AppRow, GrantRow};
 
-use super::hash;
-use crate::access::in_session;
+use crate::access::{hash_secret, in_session};
 use crate::accounts::check_website;
 use crate::{Actor, Error, Hub, Missing, Result};
 
@@ -60,7 +59,7 @@ impl Hub {
             owner_id: user.id,
             name,
             website,
-            secret_hash: secret.as_ref().map(|secret| hash(secret.expose())),
+            secret_hash: secret.as_ref().map(|secret| hash_secret(secret.expose())),
             redirect_uris: &uris,
             created_at: now,
         };

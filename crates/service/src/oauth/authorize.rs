@@ -4,8 +4,8 @@ use serde_json::json;
 use steelyard_db::event;
 use steelyard_db::oauth::{self, AuthCode, NewGrant};
 
-use super::{Client, OAuthError, Scopes, hash};
-use crate::access::in_session;
+use super::{Client, OAuthError, Scopes};
+use crate::access::{hash_secret, in_session};
 use crate::{Actor, Error, Hub, Result};
 
 /// How long a code is good: an app exchanges it at once.
@@ -173,7 +173,7 @@ impl Hub {
                 challenge: given(&request.code_challenge),
                 expires_at: now.plus_secs(CODE_SECS),
             };
-            oauth::create_auth_code(&mut tx, hash(code.expose()), &row).await?;
+            oauth::create_auth_code(&mut tx, hash_secret(code.expose()), &row).await?;
             let payload = json!({"grant_id": grant_id, "app": consent.client.name, "scope": scope});
             event::append_event(&mut tx, "oauth.grant", Some(user.id), None, &payload, now).await?;
             Ok::<_, Error>(tx.commit().await?)

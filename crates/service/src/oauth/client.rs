@@ -4,7 +4,8 @@ use steelyard_core::{Secret, Sha256};
 use steelyard_db::oauth::{self, AppRow};
 use subtle::ConstantTimeEq as _;
 
-use super::{OAuthError, hash};
+use super::OAuthError;
+use crate::access::hash_secret;
 use crate::{Hub, Result};
 
 /// How `huggingface_hub` names itself when nobody told it otherwise (`constants.py`, `DEVICE_CODE_OAUTH_CLIENT_ID`).
@@ -100,7 +101,7 @@ impl Hub {
         let is_right = client.as_ref().is_some_and(|client| match client.secret_hash {
             None => true,
             Some(known) => credentials.secret.as_ref().is_some_and(|secret| {
-                bool::from(hash(secret.expose()).as_bytes().ct_eq(known.as_bytes()))
+                bool::from(hash_secret(secret.expose()).as_bytes().ct_eq(known.as_bytes()))
             }),
         });
         match client.filter(|_| is_right) {

@@ -6,8 +6,8 @@ use steelyard_db::event;
 use steelyard_db::oauth::{self, DeviceRow, NewDevice, NewGrant};
 
 use super::tokens::Tokens;
-use super::{Client, OAuthError, Scopes, hash};
-use crate::access::in_session;
+use super::{Client, OAuthError, Scopes};
+use crate::access::{hash_secret, in_session};
 use crate::login::{FailureSubject, Visitor};
 use crate::{Actor, Error, Hub, Result};
 
@@ -55,7 +55,7 @@ pub struct PendingDevice {
 /// The hash of a code as people type it: the hyphen, blanks and capitals do not matter.
 fn hash_user_code(code: &str) -> steelyard_core::Sha256 {
     let letters: String = code.chars().filter(char::is_ascii_alphanumeric).take(64).collect();
-    hash(&letters.to_ascii_uppercase())
+    hash_secret(&letters.to_ascii_uppercase())
 }
 
 impl Hub {
@@ -81,7 +81,7 @@ impl Hub {
             return Err(Error::RateLimited { retry_after_secs: 60 }.into());
         }
         let new = NewDevice {
-            device_hash: hash(device_code.expose()),
+            device_hash: hash_secret(device_code.expose()),
             user_code_hash: hash_user_code(&user_code),
             client_id: &client.client_id,
             scope: &scopes.text(),
@@ -172,7 +172,7 @@ impl Hub {
         self.oauth_key().await?;
         let now = self.now();
         let mut tx = self.db().write().await?;
-        let row = oauth::poll_device(&mut tx, hash(device_code), now).await?;
+        let row = oauth::poll_device(&mut tx, hash_secret(device_code), now).await?;
         let Some(row) = row.filter(|row| row.client_id == client.client_id) else {
             return Err(OAuthError::InvalidGrant("the device code is not known, or was used"));
         };

@@ -7,7 +7,7 @@ use steelyard_db::oauth::{self, GrantRow};
 use steelyard_db::{Conn, Tx};
 
 use super::{OAuthError, Scopes};
-use crate::access::hash_token;
+use crate::access::hash_secret;
 use crate::{Error, Hub, Result};
 
 /// How long an id token is good: it says who somebody is now.
@@ -31,7 +31,7 @@ impl Hub {
     pub async fn user_info(&self, token: &str, address: &str) -> Result<UserInfo> {
         self.check_oauth_address(address)?;
         let mut conn = self.db().read().await?;
-        let found = oauth::find_bearer(&mut conn, hash_token(token), self.now()).await?;
+        let found = oauth::find_bearer(&mut conn, hash_secret(token), self.now()).await?;
         let Some((user_id, grant_id)) = found else {
             self.throttle().record_failure(address, self.now());
             return Err(Error::BadCredentials);

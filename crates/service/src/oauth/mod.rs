@@ -33,19 +33,13 @@ pub use tokens::Tokens;
 
 pub(crate) use keys::OAuthKeys;
 
-use sha2::{Digest as _, Sha256 as Hasher};
-use steelyard_core::{Secret, Sha256, Timestamp};
+use steelyard_core::{Secret, Timestamp};
 use steelyard_db::oauth;
 
 use crate::{Hub, Result};
 
 /// How long codes and used tokens are kept after their end, to tell what is too old from what never was.
 const KEEP_SECS: i64 = 24 * 3600;
-
-/// The hash under which codes and tokens are stored; they carry 200 random bits or more.
-fn hash(text: &str) -> Sha256 {
-    Sha256::new(Hasher::digest(text.as_bytes()).into())
-}
 
 impl Hub {
     /// A code or token that begins so that scanners know it.

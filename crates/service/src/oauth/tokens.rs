@@ -9,8 +9,8 @@ use steelyard_db::oauth::{self, GrantRow, NewGrantedToken};
 use steelyard_db::{Tx, event};
 use subtle::ConstantTimeEq as _;
 
-use super::{Client, OAuthError, Scopes, hash};
-use crate::access::hash_token;
+use super::{Client, OAuthError, Scopes};
+use crate::access::hash_secret;
 use crate::access::token::generate_token;
 use crate::{Error, Hub};
 
@@ -47,7 +47,7 @@ impl Hub {
         let refuse = OAuthError::InvalidGrant("the code is not known, or was used, or is too old");
         self.oauth_key().await?;
         let mut tx = self.db().write().await?;
-        let Some((row, used)) = oauth::use_auth_code(&mut tx, hash(code)).await? else {
+        let Some((row, used)) = oauth::use_auth_code(&mut tx, hash_secret(code)).await? else {
             return Err(refuse);
         };
         // A code that comes to the wrong app, address or hands is used up all the same.
@@ -90,7 +90,7 @@ impl Hub {
         };
         self.oauth_key().await?;
         let mut tx = self.db().write().await?;
-        let Some(row) = oauth::use_refresh(&mut tx, hash(refresh_token)).await? else {
+        let Some(row) = oauth::use_refresh(&mut tx, hash_secret(refresh_token)).await? else {
             return Err(refuse());
         };
         let grant = oauth::find_grant(&mut tx, row.grant_id).await?;
@@ -142,14 +142,14 @@ impl Hub {
             grant_id: grant.id,
             name: &name,
             role: scopes.role(),
-            hash: hash_token(access.expose()),
+            hash: hash_secret(access.expose()),
             created_at: now,
             expires_at: now.plus_secs(grant.access_secs),
         };
         oauth::create_granted_token(tx, &new).await?;
         let refresh = self.oauth_secret("hf_rt_");
         let until = now.plus_secs(REFRESH_SECS);
-        oauth::create_refresh(tx, hash(refresh.expose()), grant.id, until).await?;
+        oauth::create_refresh(tx, hash_secret(refresh.expose()), grant.id, until).await?;
         let id_token = match scopes.has("openid") {
             true => Some(self.id_token(tx, &grant, &scopes, nonce, issuer).await?),
             false => None,
@@ -179,11 +179,12 @@ impl Hub {
     pub async fn revoke_oauth(&self, client: &Client, token: &str) -> Result<(), OAuthError> {
         let mut tx = self.db().write().await?;
         let now = self.now();
-        let of_refresh = oauth::find_refresh(&mut tx, hash(token)).await?.map(|row| row.grant_id);
+        let of_refresh =
+            oauth::find_refresh(&mut tx, hash_secret(token)).await?.map(|row| row.grant_id);
         let grant_id = match of_refresh {
             Some(grant_id) => Some(grant_id),
             None => {
-                let bearer = oauth::find_bearer(&mut tx, hash_token(token), now).await?;
+                let bearer = oauth::find_bearer(&mut tx, hash_secret(token), now).await?;
                 bearer.and_then(|(_, grant_id)| grant_id)
             }
         };

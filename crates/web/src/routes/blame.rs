@@ -8,7 +8,7 @@ use steelyard_http::{ApiError, Target};
 use steelyard_service::revisions::{Blamed, EntryKind, Snapshot};
 use steelyard_service::{Action, Error, Result};
 
-use super::markdown_form;
+use super::in_either_form;
 use super::repo::{Head, revision_of};
 use super::tree::{CommitRow, Crumb, Refs, crumbs, refs};
 use crate::frame::{Frame, Visit};
@@ -44,11 +44,7 @@ struct BlamePage {
 }
 
 pub(super) async fn page(visit: Visit, target: Target) -> Result<Response, ApiError> {
-    let shown = show(&visit, &target, visit.as_markdown).await;
-    Ok(match markdown_form(&shown, &target) {
-        Some(target) => show(&visit, &target, true).await.or(shown)?,
-        None => shown?,
-    })
+    in_either_form(visit, target, show).await
 }
 
 /// A text, and where its lines come from.

@@ -10,7 +10,7 @@ use steelyard_http::{ApiError, Target};
 use steelyard_service::revisions::{Entry, EntryKind, Snapshot};
 use steelyard_service::{Action, Error, Hub, Result};
 
-use super::markdown_form;
+use super::in_either_form;
 use super::repo::{Head, revision_of};
 use super::tree::{CommitRow, Crumb, Refs, crumbs, is_open, refs};
 use crate::frame::{Frame, Visit};
@@ -78,11 +78,7 @@ struct BlobPage {
 }
 
 pub(super) async fn page(visit: Visit, target: Target) -> Result<Response, ApiError> {
-    let shown = show(&visit, &target, visit.as_markdown).await;
-    Ok(match markdown_form(&shown, &target) {
-        Some(target) => show(&visit, &target, true).await.or(shown)?,
-        None => shown?,
-    })
+    in_either_form(visit, target, show).await
 }
 
 async fn show(visit: &Visit, target: &Target, as_markdown: bool) -> Result<Response> {

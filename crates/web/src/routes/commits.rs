@@ -9,7 +9,7 @@ use steelyard_service::revisions::{CommitInfo, Snapshot};
 use steelyard_service::{Action, Error, Result};
 
 use super::changes::{Deltas, FILES_MAX};
-use super::markdown_form;
+use super::in_either_form;
 use super::repo::{Head, revision_of};
 use super::tree::{CommitRow, Crumb, Refs, commits_as_markdown, crumbs, refs};
 use crate::frame::{Frame, Visit};
@@ -32,11 +32,7 @@ struct HistoryPage {
 }
 
 pub(super) async fn history(visit: Visit, target: Target) -> Result<Response, ApiError> {
-    let shown = show_history(&visit, &target, visit.as_markdown).await;
-    Ok(match markdown_form(&shown, &target) {
-        Some(target) => show_history(&visit, &target, true).await.or(shown)?,
-        None => shown?,
-    })
+    in_either_form(visit, target, show_history).await
 }
 
 async fn show_history(visit: &Visit, target: &Target, as_markdown: bool) -> Result<Response> {
@@ -91,11 +87,7 @@ struct CommitPage {
 }
 
 pub(super) async fn commit(visit: Visit, target: Target) -> Result<Response, ApiError> {
-    let shown = show_commit(&visit, &target, visit.as_markdown).await;
-    Ok(match markdown_form(&shown, &target) {
-        Some(target) => show_commit(&visit, &target, true).await.or(shown)?,
-        None => shown?,
-    })
+    in_either_form(visit, target, show_commit).await
 }
 
 async fn show_commit(visit: &Visit, target: &Target, as_markdown: bool) -> Result<Response> {

@@ -11,7 +11,7 @@ use steelyard_service::revisions::{CommitInfo, Snapshot};
 use steelyard_service::{Action, Error, Result};
 
 use super::changes::{Deltas, FILES_MAX};
-use super::markdown_form;
+use super::in_either_form;
 use super::repo::Head;
 use super::tree::{CommitRow, commits_as_markdown};
 use crate::frame::{Frame, Visit};
@@ -69,11 +69,7 @@ pub(super) async fn choice(visit: Visit, target: Target) -> Result<Response, Api
 }
 
 pub(super) async fn page(visit: Visit, target: Target) -> Result<Response, ApiError> {
-    let shown = show(&visit, &target, visit.as_markdown).await;
-    Ok(match markdown_form(&shown, &target) {
-        Some(target) => show(&visit, &target, true).await.or(shown)?,
-        None => shown?,
-    })
+    in_either_form(visit, target, show).await
 }
 
 async fn show(visit: &Visit, target: &Target, as_markdown: bool) -> Result<Response> {

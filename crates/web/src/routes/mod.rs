@@ -25,10 +25,11 @@ mod tree;
 use axum::response::Response;
 use axum::routing::{get, post};
 use steelyard_core::RepoKind;
-use steelyard_http::{Access, Route, Target};
+use steelyard_http::{Access, ApiError, Route, Target};
 use steelyard_service::{Action, Error, Missing, Result};
 
 use crate::assets;
+use crate::frame::Visit;
 
 pub(crate) use repo::Sheet;
 pub(crate) use tree::Listed;
@@ -112,10 +113,18 @@ fn repo_pages(table: &mut Vec<Route>, kind: RepoKind) {
     add("/commit/{*rest}", content, "What a commit changed", get(commits::commit));
 }
 
-/// What the address without its `.md` names, if nothing has the name with it: files and revisions may end so themselves.
-fn markdown_form(shown: &Result<Response>, target: &Target) -> Option<Target> {
-    match shown {
-        Err(Error::NotFound(Missing::Entry { .. } | Missing::Revision(_))) => target.without(".md"),
-        _ => None,
+/// The page of what an address names, or its Markdown. An address that ends in `.md` is that of the Markdown if nothing has the
+/// name with it: files and revisions may end so themselves.
+async fn in_either_form(
+    visit: Visit,
+    target: Target,
+    show: impl AsyncFn(&Visit, &Target, bool) -> Result<Response>,
+) -> Result<Response, ApiError> {
+    let shown = show(&visit, &target, visit.as_markdown).await;
+    let is_missing =
+        matches!(shown, Err(Error::NotFound(Missing::Entry { .. } | Missing::Revision(_))));
+    match target.without(".md").filter(|_| is_missing) {
+        Some(target) => Ok(show(&visit, &target, true).await.or(shown)?),
+        None => Ok(shown?),
     }
 }

@@ -54,12 +54,11 @@ fn show(
 }
 
 pub(in crate::routes) async fn sign_up(sent: Submission) -> Result<Response, ApiError> {
-    let given = |name| Some(sent.get(name).trim().to_owned()).filter(|text| !text.is_empty());
     let wanted = SignUp {
         name: sent.get("name").trim().to_owned(),
-        email: given("email"),
+        email: sent.given("email"),
         password: sent.secret("password"),
-        invitation: given("invitation"),
+        invitation: sent.given("invitation"),
     };
     match sent.visit.hub.sign_up(&wanted, &sent.visitor).await {
         Ok(secret) => {

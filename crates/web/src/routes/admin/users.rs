@@ -134,11 +134,10 @@ async fn show(
 pub(in crate::routes) async fn create(sent: Submission) -> Result<Response, ApiError> {
     let visit = &sent.visit;
     visit.hub.check_administrator(&visit.actor)?;
-    let given = |name: &str| Some(sent.get(name).trim().to_owned()).filter(|text| !text.is_empty());
     let typed = CreateUser {
         name: sent.get("name").trim().to_owned(),
-        full_name: given("full_name"),
-        email: given("email"),
+        full_name: sent.given("full_name"),
+        email: sent.given("email"),
         is_admin: sent.is_set("is_admin"),
     };
     let made = match sent.get("action") {
