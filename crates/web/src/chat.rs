@@ -9,6 +9,7 @@ mod call;
 mod eval;
 mod filters;
 mod methods;
+mod operators;
 mod value;
 
 use std::rc::Rc;
