@@ -6,7 +6,8 @@ use crate::{Conn, DbError, Row};
 macro_rules! claim_job {
     ($locking:literal) => {
         concat!(
-            "UPDATE job SET state = 'running', attempts = attempts + 1, lease_owner = $2, lease_until = $3 \
+            "UPDATE job SET state = 'running', attempts = attempts + 1, lease_owner = $2, lease_until = $3, \
+             started_at = $1, progress_done = NULL, progress_total = NULL, progress_unit = NULL \
              WHERE id = (SELECT j.id FROM job j WHERE ((j.state = 'waiting' AND j.run_at <= $1) \
              OR (j.state = 'running' AND j.lease_until < $1)) \
              AND NOT EXISTS (SELECT 1 FROM job other WHERE other.kind = j.kind AND other.subject = j.subject \

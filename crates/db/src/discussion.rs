@@ -3,7 +3,7 @@
 use steelyard_core::Timestamp;
 
 use crate::conn::args;
-use crate::{Conn, DbError, Row, Tx};
+use crate::{Conn, DbError, Row, Tx, dialect};
 
 /// A numbered thread.
 #[derive(Debug, Clone)]
@@ -43,6 +43,8 @@ pub struct NewDiscussion<'a> {
     pub base_ref: Option<&'a str>,
     /// Who opens it.
     pub author_id: i64,
+    /// The hash of the form that it is opened with, if it is one.
+    pub form_hash: Option<&'a [u8]>,
     /// Now.
     pub now: Timestamp,
 }
@@ -58,7 +60,7 @@ pub async fn create_discussion(
     let num = tx.fetch_one(sql, args![repo_id]).await?.int("num")?;
     tx.execute(
         "INSERT INTO discussion (repo_id, num, public_id, is_pull_request, title, description, status, base_ref, \
-         author_id, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+         author_id, form_hash, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         args![
             repo_id,
             num,
@@ -69,11 +71,29 @@ pub async fn create_discussion(
             new.status,
             new.base_ref,
             new.author_id,
+            new.form_hash.map(<[u8]>::to_vec),
             new.now,
         ],
     )
     .await?;
     Ok(num)
+}
+
+/// The number of the thread that this author has opened with this form after `since`. Until the transaction ends nobody
+/// else opens one in the repository.
+pub async fn find_by_form(
+    tx: &mut Tx,
+    repo_id: i64,
+    author_id: i64,
+    form_hash: &[u8],
+    since: Timestamp,
+) -> Result<Option<i64>, DbError> {
+    let lock = format!("SELECT id FROM repo WHERE id = $1{}", dialect::lock_rows(tx));
+    tx.fetch_dynamic(lock, args![repo_id]).await?;
+    let sql = "SELECT num FROM discussion WHERE repo_id = $1 AND author_id = $2 AND form_hash = $3 \
+               AND created_at > $4 ORDER BY num DESC LIMIT 1";
+    let row = tx.fetch_optional(sql, args![repo_id, author_id, form_hash, since]).await?;
+    row.map(|row| row.int("num")).transpose()
 }
 
 /// The thread with that number.

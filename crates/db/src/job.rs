@@ -91,6 +91,32 @@ pub async fn renew(
     Ok(tx.execute(sql, args![id, owner, lease_until]).await? > 0)
 }
 
+/// How far a job has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobProgress {
+    /// How many of something are done.
+    pub done: u64,
+    /// Of how many, where that is known before.
+    pub total: Option<u64>,
+    /// Of what; `bytes`, or a word in the plural.
+    pub unit: String,
+}
+
+/// Records how far a job has come, unless somebody else has taken it over.
+pub async fn record_progress(
+    tx: &mut Tx,
+    id: i64,
+    owner: &str,
+    progress: &JobProgress,
+) -> Result<(), DbError> {
+    let sql = "UPDATE job SET progress_done = $3, progress_total = $4, progress_unit = $5 \
+               WHERE id = $1 AND lease_owner = $2 AND state = 'running'";
+    let int = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+    let (done, total) = (int(progress.done), progress.total.map(int));
+    tx.execute(sql, args![id, owner, done, total, &*progress.unit]).await?;
+    Ok(())
+}
+
 /// Records success.
 pub async fn finish(tx: &mut Tx, id: i64, owner: &str, now: Timestamp) -> Result<(), DbError> {
     let sql = "UPDATE job SET state = 'done', finished_at = $3, lease_owner = NULL, lease_until = NULL \
@@ -157,8 +183,18 @@ pub struct JobLine {
     pub lease_owner: Option<String>,
     /// Why the last run failed.
     pub last_error: Option<String>,
+    /// When its last run began.
+    pub started_at: Option<Timestamp>,
+    /// How far that came, if it told.
+    pub progress: Option<JobProgress>,
     /// When it ended.
     pub finished_at: Option<Timestamp>,
+}
+
+fn progress(row: &Row) -> Result<Option<JobProgress>, DbError> {
+    let (done, unit) = (row.opt_int("progress_done")?, row.opt_text("progress_unit")?);
+    let total = row.opt_int("progress_total")?.map(i64::unsigned_abs);
+    Ok(done.zip(unit).map(|(done, unit)| JobProgress { done: done.unsigned_abs(), total, unit }))
 }
 
 /// Jobs with ids before `before`, newest first; of one state unless `state` is empty.
@@ -168,7 +204,8 @@ pub async fn list_jobs(
     before: i64,
     limit: i64,
 ) -> Result<Vec<JobLine>, DbError> {
-    let sql = "SELECT id, kind, subject, state, run_at, attempts, lease_owner, last_error, finished_at FROM job \
+    let sql = "SELECT id, kind, subject, state, run_at, attempts, lease_owner, last_error, started_at, progress_done, \
+               progress_total, progress_unit, finished_at FROM job \
                WHERE id < $2 AND ($1 = '' OR state = $1) ORDER BY id DESC LIMIT $3";
     let line = |row: &Row| {
         Ok(JobLine {
@@ -180,6 +217,8 @@ pub async fn list_jobs(
             attempts: row.int("attempts")?,
             lease_owner: row.opt_text("lease_owner")?,
             last_error: row.opt_text("last_error")?,
+            started_at: row.opt_timestamp("started_at")?,
+            progress: progress(row)?,
             finished_at: row.opt_timestamp("finished_at")?,
         })
     };

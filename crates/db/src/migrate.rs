@@ -47,6 +47,12 @@ const SOURCES: &[Source] = &[
         sqlite: include_str!("../migrations/sqlite/0005_oauth.sql"),
         postgres: include_str!("../migrations/postgres/0005_oauth.sql"),
     },
+    Source {
+        version: 6,
+        name: "progress",
+        sqlite: include_str!("../migrations/sqlite/0006_progress.sql"),
+        postgres: include_str!("../migrations/postgres/0006_progress.sql"),
+    },
 ];
 
 /// Times a migration of an SQLite file is tried while other processes migrate it too.

@@ -47,6 +47,7 @@ pub struct Setup {
     at_store_time: bool,
     is_one_plan: bool,
     has_git: bool,
+    git: Option<PathBuf>,
     store: Option<SocketAddr>,
     change: Change,
 }
@@ -74,6 +75,12 @@ impl Setup {
     #[must_use]
     pub fn without_git(self) -> Self {
         Self { has_git: false, ..self }
+    }
+
+    /// With this program in the place of git.
+    #[must_use]
+    pub fn with_git(self, program: &Path) -> Self {
+        Self { git: Some(program.to_owned()), ..self }
     }
 
     /// The replicas reach the S3 server through this address; [`TestHub::blobs`] does not.
@@ -152,7 +159,10 @@ impl Ground {
         let parts = HubParts {
             db,
             blobs: self.seen_by_replicas.with_faults(Arc::clone(&self.faults))?,
-            git: self.setup.has_git.then(|| GitBinary::discover(None)).flatten(),
+            git: match self.setup.has_git {
+                true => GitBinary::discover(self.setup.git.as_deref()),
+                false => None,
+            },
             clock: Arc::clone(&self.clock) as _,
             rng: Arc::new(TestRng::seeded(number)),
             settings,
@@ -191,6 +201,7 @@ impl TestHub {
             at_store_time: false,
             is_one_plan: false,
             has_git: true,
+            git: None,
             store: None,
             change: Arc::new(|_| {}),
         }

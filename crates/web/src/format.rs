@@ -61,6 +61,19 @@ pub(crate) fn ago(at: Timestamp, now: Timestamp) -> String {
     format!("{count} {unit}{plural} ago")
 }
 
+/// How long something takes, in one or two units: `12 s`, `5 min`, `3 h 20 min`, `2 days`.
+pub(crate) fn span(secs: i64) -> String {
+    match secs.max(0) {
+        secs @ 0..60 => format!("{secs} s"),
+        secs @ 60..3_600 => format!("{} min", secs / 60),
+        secs @ 3_600..172_800 => match (secs / 3_600, secs % 3_600 / 60) {
+            (hours, 0) => format!("{hours} h"),
+            (hours, minutes) => format!("{hours} h {minutes} min"),
+        },
+        secs => format!("{} days", secs / 86_400),
+    }
+}
+
 /// One value of a measurement: no more figures than were reported, four after the point at most.
 pub(crate) fn measured(value: f64) -> String {
     if value.fract() == 0.0 && value.abs() < 1e9 {
@@ -104,6 +117,21 @@ mod tests {
         assert_eq!(ago(86_400), "1 day ago");
         assert_eq!(ago(86_400 * 65), "2 months ago");
         assert_eq!(ago(86_400 * 800), "2 years ago");
+    }
+
+    #[test]
+    fn spans_have_two_units_at_most() {
+        let cases = [
+            (-3, "0 s"),
+            (59, "59 s"),
+            (600, "10 min"),
+            (3_600, "1 h"),
+            (86_399, "23 h 59 min"),
+            (172_800, "2 days"),
+        ];
+        for (secs, text) in cases {
+            assert_eq!(span(secs), text);
+        }
     }
 
     #[test]

@@ -145,20 +145,23 @@ pub struct AuthCode {
     pub nonce: Option<String>,
     /// Of PKCE, method S256.
     pub challenge: Option<String>,
+    /// When whoever allowed it had signed in.
+    pub auth_time: Option<Timestamp>,
     /// When it stops being good.
     pub expires_at: Timestamp,
 }
 
 /// Stores a code.
 pub async fn create_auth_code(tx: &mut Tx, hash: Sha256, code: &AuthCode) -> Result<(), DbError> {
-    let sql = "INSERT INTO oauth_code (hash, grant_id, redirect_uri, nonce, challenge, expires_at, uses) \
-               VALUES ($1, $2, $3, $4, $5, $6, 0)";
+    let sql = "INSERT INTO oauth_code (hash, grant_id, redirect_uri, nonce, challenge, auth_time, expires_at, uses) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, 0)";
     let args = args![
         hash,
         code.grant_id,
         &code.redirect_uri,
         code.nonce.clone(),
         code.challenge.clone(),
+        code.auth_time,
         code.expires_at,
     ];
     tx.execute(sql, args).await?;
@@ -168,13 +171,14 @@ pub async fn create_auth_code(tx: &mut Tx, hash: Sha256, code: &AuthCode) -> Res
 /// Uses a code; how often it was used before comes with it.
 pub async fn use_auth_code(tx: &mut Tx, hash: Sha256) -> Result<Option<(AuthCode, i64)>, DbError> {
     let sql = "UPDATE oauth_code SET uses = uses + 1 WHERE hash = $1 \
-               RETURNING grant_id, redirect_uri, nonce, challenge, expires_at, uses";
+               RETURNING grant_id, redirect_uri, nonce, challenge, auth_time, expires_at, uses";
     let Some(row) = tx.fetch_optional(sql, args![hash]).await? else { return Ok(None) };
     let code = AuthCode {
         grant_id: row.int("grant_id")?,
         redirect_uri: row.text("redirect_uri")?,
         nonce: row.opt_text("nonce")?,
         challenge: row.opt_text("challenge")?,
+        auth_time: row.opt_timestamp("auth_time")?,
         expires_at: row.timestamp("expires_at")?,
     };
     Ok(Some((code, row.int("uses")? - 1)))

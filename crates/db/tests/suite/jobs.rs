@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use steelyard_db::job;
+use steelyard_db::job::{self, JobProgress};
 
 use crate::base::{Base, at, db_suite};
 
@@ -12,6 +12,7 @@ db_suite!(
     a_lease_that_ran_out_is_taken_over,
     the_same_subject_is_never_worked_on_twice_at_once,
     failures_wait_or_end,
+    progress_is_told_by_who_holds_the_lease,
     ended_jobs_are_cleared_away,
     replicas_never_claim_the_same_job,
 );
@@ -130,6 +131,33 @@ async fn failures_wait_or_end(base: Base) {
         counts,
         [("k".to_owned(), "failed".to_owned(), 2), ("k".to_owned(), "waiting".to_owned(), 1)]
     );
+}
+
+async fn progress_is_told_by_who_holds_the_lease(base: Base) {
+    enqueue(&base, "k", "s", 0).await;
+    let job = claim(&base, "n", 7).await.unwrap();
+    let line = async || job::list_jobs(&mut base.read().await, "", 99, 9).await.unwrap().remove(0);
+    assert_eq!((line().await.started_at, line().await.progress), (Some(at(7)), None));
+    let half = JobProgress { done: 5, total: Some(10), unit: "bytes".to_owned() };
+    let open = JobProgress { done: u64::MAX, total: None, unit: "packs".to_owned() };
+    for (owner, told, seen) in [
+        ("somebody else", &half, None),
+        ("n", &half, Some(half.clone())),
+        ("n", &open, Some(JobProgress { done: i64::MAX as u64, ..open.clone() })),
+        ("n", &half, Some(half.clone())),
+    ] {
+        let mut tx = base.write().await;
+        job::record_progress(&mut tx, job.id, owner, told).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(line().await.progress, seen);
+    }
+    let mut tx = base.write().await;
+    job::fail(&mut tx, job.id, "n", "reason", Some(at(30)), at(20)).await.unwrap();
+    job::record_progress(&mut tx, job.id, "n", &open).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(line().await.progress, Some(half), "what a failed run came to stays to be seen");
+    claim(&base, "n", 31).await.unwrap();
+    assert_eq!((line().await.started_at, line().await.progress), (Some(at(31)), None));
 }
 
 async fn ended_jobs_are_cleared_away(base: Base) {

@@ -111,6 +111,7 @@ async fn a_code_counts_its_uses(base: Base) {
         grant_id,
         redirect_uri: "https://a/".to_owned(),
         nonce: Some("n".to_owned()),
+        auth_time: Some(at(3)),
         challenge: None,
         expires_at: at(9),
     };
@@ -119,6 +120,7 @@ async fn a_code_counts_its_uses(base: Base) {
         let (row, used) = oauth::use_auth_code(&mut tx, sha256(1)).await.unwrap().unwrap();
         assert_eq!((row.grant_id, &*row.redirect_uri, used), (grant_id, "https://a/", before));
         assert_eq!((row.nonce.as_deref(), row.challenge, row.expires_at), (Some("n"), None, at(9)));
+        assert_eq!(row.auth_time, Some(at(3)));
     }
     assert!(oauth::use_auth_code(&mut tx, sha256(2)).await.unwrap().is_none());
 }

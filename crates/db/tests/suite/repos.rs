@@ -22,6 +22,7 @@ db_suite!(
     searches_take_no_wildcards,
     updates_leave_what_they_do_not_name,
     discussions_are_numbered_by_repository,
+    a_form_is_found_again_for_a_while,
     a_repository_is_found_with_its_history,
     many_repositories_are_found_by_key,
     facts_are_replaced_unless_they_changed,
@@ -280,6 +281,7 @@ async fn discussions_are_numbered_by_repository(base: Base) {
         status: "open",
         base_ref: Some("refs/heads/main"),
         author_id: a,
+        form_hash: None,
         now: at(5),
     };
     let mut tx = base.write().await;
@@ -305,6 +307,35 @@ async fn discussions_are_numbered_by_repository(base: Base) {
     assert_eq!((&*row.status, row.base_ref.as_deref()), ("open", Some("refs/heads/main")));
     assert_eq!((row.author_id, row.created_at), (a, at(5)));
     assert!(discussion::find_discussion(&mut base.read().await, two, 2).await.unwrap().is_none());
+}
+
+async fn a_form_is_found_again_for_a_while(base: Base) {
+    let (a, b) = (base.user("a").await, base.user("b").await);
+    let (one, two) = (base.repo(("a", a), "one").await, base.repo(("a", a), "two").await);
+    let new = NewDiscussion {
+        public_id: "d1".to_owned(),
+        is_pull_request: true,
+        title: "Title",
+        description: "",
+        status: "open",
+        base_ref: None,
+        author_id: b,
+        form_hash: Some(b"form"),
+        now: at(50),
+    };
+    let mut tx = base.write().await;
+    assert_eq!(discussion::create_discussion(&mut tx, one, &new).await.unwrap(), 1);
+    for (repo, author, form, since, found) in [
+        (one, b, b"form", 49, Some(1)),
+        (one, b, b"form", 50, None),
+        (one, b, b"FORM", 49, None),
+        (one, a, b"form", 49, None),
+        (two, b, b"form", 49, None),
+    ] {
+        let number = discussion::find_by_form(&mut tx, repo, author, form, at(since)).await;
+        assert_eq!(number.unwrap(), found);
+    }
+    tx.commit().await.unwrap();
 }
 
 async fn a_repository_is_found_with_its_history(base: Base) {

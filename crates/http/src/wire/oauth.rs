@@ -195,6 +195,7 @@ pub struct ProviderResponse {
     revocation_endpoint_auth_methods_supported: Vec<&'static str>,
     code_challenge_methods_supported: Vec<&'static str>,
     claims_supported: Vec<&'static str>,
+    prompt_values_supported: Vec<&'static str>,
     authorization_response_iss_parameter_supported: bool,
 }
 
@@ -230,12 +231,14 @@ impl ProviderResponse {
                 "exp",
                 "iat",
                 "nonce",
+                "auth_time",
                 "name",
                 "preferred_username",
                 "profile",
                 "email",
                 "email_verified",
             ],
+            prompt_values_supported: vec!["none", "login", "consent"],
             authorization_response_iss_parameter_supported: true,
         }
     }

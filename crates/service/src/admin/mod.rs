@@ -11,7 +11,7 @@ mod users;
 pub use events::{EventLine, EventQuery};
 pub use jobs::SWEEPS;
 pub use overview::{Counts, Health, Overview};
-pub use steelyard_db::job::JobLine;
+pub use steelyard_db::job::{JobLine, JobProgress};
 
 use steelyard_db::{Tx, event};
 

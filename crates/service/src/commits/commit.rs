@@ -1,7 +1,7 @@
 //! `POST /api/{T}/{id}/commit/{rev}`: a commit over HTTP.
 
 use steelyard_core::limits::COMMIT_MESSAGE_BYTES_MAX;
-use steelyard_core::{Oid, RefName, RepoId, RepoKind};
+use steelyard_core::{Oid, RefName, RepoId, RepoKind, Sha256};
 use steelyard_db::refs;
 use steelyard_db::repo::RepoRow;
 
@@ -44,9 +44,17 @@ pub struct CommitAccess {
     actor_name: String,
     target: RefName,
     create_pr: bool,
+    form: Option<Sha256>,
 }
 
 impl CommitAccess {
+    /// For a form of a page with this hash: who sends it twice, at once or one after the other, opens one pull request and
+    /// is told of it again.
+    #[must_use]
+    pub fn for_form(self, form: Sha256) -> Self {
+        Self { form: Some(form), ..self }
+    }
+
     /// The repository.
     pub fn repo(&self) -> &RepoRow {
         &self.repo
@@ -75,6 +83,7 @@ impl Hub {
             actor_name: user.name.clone(),
             target,
             create_pr,
+            form: None,
         })
     }
 
@@ -120,6 +129,7 @@ impl Hub {
             pull_request: access.create_pr.then_some(PullRequest {
                 title: request.summary,
                 description: request.description,
+                form: access.form,
             }),
         };
         self.queue_commit(plan).await

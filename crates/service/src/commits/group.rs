@@ -16,7 +16,7 @@ use super::draft::{Draft, Drafted, Drafter, Landing, Outcome};
 use super::plan::{Plan, named_content};
 use super::queue::Waiting;
 use crate::fetch::blocking;
-use crate::history::{Change, History, Landed, LogEntry, Step};
+use crate::history::{Change, History, Landed, LogEntry, PreparedPack, Step};
 use crate::revisions::{HeadFacts, record_head};
 use crate::{Error, Hub, Result};
 
@@ -34,6 +34,16 @@ enum Attempt {
     Lost,
     /// The group failed for a reason of no plan in particular, before anything was written.
     Divided(Error),
+}
+
+/// How a group's transaction ended.
+enum Ended {
+    /// All of it is there, with the pull request that it opened, if any.
+    Landed(Option<i64>),
+    /// The same form has opened this before, and nothing more was written.
+    Opened(Committed),
+    /// Somebody else was faster, and nothing was written.
+    Lost,
 }
 
 impl Hub {
@@ -96,13 +106,19 @@ impl Hub {
         let Some(landing) = landing else { return Ok(Attempt::Done) };
         crash_point("commit.built");
         match self.land_group(locked, &history, &state, landing).await {
-            Ok(Some(pull_request)) => {
+            Ok(Ended::Landed(pull_request)) => {
                 for (waiting, outcome) in resting {
                     waiting.settle(outcome.into_answer(pull_request));
                 }
                 Ok(Attempt::Done)
             }
-            Ok(None) => {
+            Ok(Ended::Opened(before)) => {
+                for (waiting, _) in resting {
+                    waiting.settle(Ok(before));
+                }
+                Ok(Attempt::Done)
+            }
+            Ok(Ended::Lost) => {
                 group.extend(resting.into_iter().map(|(waiting, _)| waiting));
                 Ok(Attempt::Lost)
             }
@@ -184,44 +200,64 @@ impl Hub {
         blocking(work).await
     }
 
-    /// The transaction. The number of the pull request that it opened, if any; `None` when somebody else was faster.
+    /// The transaction.
     async fn land_group(
         &self,
         locked: Option<Tx>,
         history: &Arc<History>,
         state: &GitRow,
         landing: Landing,
-    ) -> Result<Option<Option<i64>>> {
+    ) -> Result<Ended> {
         let Landing { mut commits, mut moves, packs, facts } = landing;
         let Some(repo_id) = commits.first().map(|drafted| drafted.plan.repo.id) else {
-            return Ok(Some(None));
+            return Ok(Ended::Landed(None));
         };
         let mut prepared = Vec::with_capacity(packs.len());
         for pack in packs {
             prepared.push(self.prepare_pack(pack, PackKind::Tail).await?);
         }
+        let is_locked = locked.is_some();
         let mut tx = match locked {
             Some(tx) => tx,
             None => self.db().write().await?,
         };
+        // A number is given out under the lock of the repository's row, which every other commit takes after this one.
+        if !is_locked && commits.iter().any(|drafted| drafted.plan.pull_request.is_some()) {
+            refs::lock_git(&mut tx, repo_id).await?;
+        }
+        if let Some(before) = self.opened_before(&mut tx, &commits).await? {
+            self.give_up(tx, &prepared).await;
+            return Ok(Ended::Opened(before));
+        }
         let pull_request = self.open_wanted(&mut tx, &mut commits, &mut moves).await?;
         let steps: Vec<Step<'_>> = commits.iter().map(Drafted::step).collect();
         let landed = self
             .land_steps(&mut tx, repo_id, history.gc_epoch(), &prepared, &moves, &steps)
             .await?;
         let Landed::At(seq) = landed else {
-            drop(tx);
-            for pack in &prepared {
-                self.discard_prepared(pack).await;
-            }
-            return Ok(None);
+            self.give_up(tx, &prepared).await;
+            return Ok(Ended::Lost);
         };
         record(&mut tx, repo_id, state, &commits, facts.as_ref()).await?;
         crash_point("commit.before_commit");
         tx.commit().await?;
         crash_point("commit.after_commit");
         self.note_landed(repo_id, history, seq, &prepared);
-        Ok(Some(pull_request))
+        Ok(Ended::Landed(pull_request))
+    }
+
+    async fn give_up(&self, tx: Tx, prepared: &[PreparedPack]) {
+        drop(tx);
+        for pack in prepared {
+            self.discard_prepared(pack).await;
+        }
+    }
+
+    /// The pull request that the only commit of a group is for, where the same form has opened it before.
+    async fn opened_before(&self, tx: &mut Tx, commits: &[Drafted]) -> Result<Option<Committed>> {
+        let [Drafted { plan, .. }] = commits else { return Ok(None) };
+        let Some(wanted) = &plan.pull_request else { return Ok(None) };
+        self.find_opened(tx, plan.repo.id, plan.actor_id, wanted).await
     }
 
     /// Opens the pull request that the only commit of a group is for, and lets it have the commit.

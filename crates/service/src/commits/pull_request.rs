@@ -1,10 +1,11 @@
 //! Pull requests, as far as commits open them: a numbered row and a ref. Threads and merging come later.
 
-use steelyard_core::{Oid, RefName, Revision};
-use steelyard_db::Tx;
+use steelyard_core::{Oid, RefName, Revision, Sha256};
 use steelyard_db::discussion::{self, NewDiscussion};
+use steelyard_db::{Tx, refs};
 use steelyard_git::read;
 
+use super::commit::Committed;
 use crate::history::History;
 use crate::{Error, Hub, Result};
 
@@ -13,7 +14,12 @@ use crate::{Error, Hub, Result};
 pub(super) struct PullRequest {
     pub(super) title: String,
     pub(super) description: String,
+    /// The hash of the form that asks for it.
+    pub(super) form: Option<Sha256>,
 }
+
+/// How long ago the same form may have been sent, in seconds.
+const FORM_SECS: i64 = 600;
 
 impl Hub {
     /// Writes the row of a pull request that already has a commit, so it is open at once; returns its number.
@@ -33,9 +39,27 @@ impl Hub {
             status: "open",
             base_ref: Some(base.as_str()),
             author_id,
+            form_hash: wanted.form.as_ref().map(|form| &form.as_bytes()[..]),
             now: self.now(),
         };
         Ok(discussion::create_discussion(tx, repo_id, &new).await?)
+    }
+
+    /// What the same form has opened a moment ago, on this replica or another.
+    pub(super) async fn find_opened(
+        &self,
+        tx: &mut Tx,
+        repo_id: i64,
+        author_id: i64,
+        wanted: &PullRequest,
+    ) -> Result<Option<Committed>> {
+        let Some(form) = &wanted.form else { return Ok(None) };
+        let since = self.now().plus_secs(-FORM_SECS);
+        let found =
+            discussion::find_by_form(tx, repo_id, author_id, form.as_bytes(), since).await?;
+        let Some(number) = found else { return Ok(None) };
+        let row = refs::find_ref(tx, repo_id, &RefName::pull_request(number)).await?;
+        Ok(row.map(|row| Committed { oid: row.oid, pull_request: Some(number) }))
     }
 }
 

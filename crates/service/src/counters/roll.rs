@@ -2,6 +2,7 @@
 
 use steelyard_db::downloads::{self, DAYS_KEPT, day_of};
 
+use crate::jobs::progress;
 use crate::{Hub, Result};
 
 /// Repositories whose days are taken out in one transaction.
@@ -15,6 +16,7 @@ impl Hub {
     /// Takes the days out of the sums that are older than 30 days, and forgets who was seen.
     pub async fn roll_counters(&self) -> Result<()> {
         let now = self.now();
+        progress::begin("repositories", None);
         let last = day_of(now) - DAYS_KEPT;
         loop {
             let mut tx = self.db().write().await?;
@@ -23,6 +25,7 @@ impl Hub {
             if repos == 0 {
                 break;
             }
+            progress::advance(repos as u64);
         }
         loop {
             let mut tx = self.db().write().await?;

@@ -23,6 +23,7 @@ use steelyard_git::{BuiltPack, GitError, ObjectSource as _, Pack};
 
 use super::join::JOIN_BYTES_MAX;
 use super::manifest::Manifest;
+use super::progress;
 use crate::fetch::blocking;
 use crate::history::{History, PreparedPack, broken};
 use crate::{Error, Hub, Result};
@@ -150,10 +151,13 @@ impl Hub {
     }
 
     async fn rewrite_dirty(&self, manifest: &Manifest, pass: &mut Pass) -> Result<()> {
-        for group in groups(&manifest.rows, &pass.dirty.pack_ids) {
+        let groups = groups(&manifest.rows, &pass.dirty.pack_ids);
+        progress::begin("groups of packs", Some(groups.len() as u64));
+        for group in groups {
             let packs = packs_of(manifest, group)?;
             let (marks, history) = (Arc::clone(&pass.marks), Arc::clone(&manifest.history));
             let built = blocking(move || rewrite(&packs, &marks, &history)).await?;
+            progress::advance(1);
             if built.toc.is_empty() {
                 continue;
             }

@@ -15,6 +15,7 @@ use steelyard_git::{BuiltPack, Pack};
 
 use super::JobKind;
 use super::manifest::{Manifest, check_complete, of_kind, size_of};
+use super::progress;
 use crate::fetch::blocking;
 use crate::history::{History, PreparedPack, broken};
 use crate::{Hub, Result};
@@ -74,14 +75,17 @@ impl Hub {
     pub(super) async fn join_packs(&self, repo_id: i64) -> Result<()> {
         let Some(manifest) = self.manifest(repo_id).await? else { return Ok(()) };
         let plan = plan(&manifest.rows);
+        progress::begin("packs", Some((plan.promote.len() + plan.join.len()) as u64));
         for pack_id in &plan.promote {
             self.promote_or_rewrite(repo_id, &manifest, pack_id).await?;
+            progress::advance(1);
         }
         match plan.join.as_slice() {
             [] => self.recount_tail(repo_id).await?,
             [only] => self.promote_or_rewrite(repo_id, &manifest, only).await?,
             several => self.join_into_one(repo_id, &manifest, several).await?,
         }
+        progress::advance(plan.join.len() as u64);
         if self.git().is_some() && wants_repack(&manifest.rows) {
             self.enqueue_repo_job(JobKind::GitRepack, repo_id).await?;
         }

@@ -28,6 +28,7 @@
 
 mod kind;
 mod manifest;
+pub(crate) mod progress;
 mod runner;
 mod scan;
 

@@ -19,6 +19,7 @@ use steelyard_git::{BuiltPack, Pack, PackData, Toc};
 
 use super::join::JOIN_BYTES_MAX;
 use super::manifest::{Manifest, check_complete, size_of};
+use super::progress;
 use crate::fetch::{blocking, remove_later, tool_error};
 use crate::history::{History, broken};
 use crate::{Error, Hub, Result};
@@ -53,15 +54,21 @@ impl Hub {
         let dir = PrivateDir(
             self.settings().cache_dir.join("git").join(format!("repack-{}", self.fresh_uuid())),
         );
+        // Laid out, packed anew, checked, stored.
+        progress::begin("steps", Some(4));
         self.lay_out(&manifest, &dir, &sources).await?;
+        progress::advance(1);
         let packs = git.repack(&dir.0, Unreachable::Keep, IDLE_MAX).await.map_err(tool_error)?;
+        progress::advance(1);
         let built = blocking(move || take_over(&packs, &sources)).await?;
+        progress::advance(1);
         let mut prepared = Vec::with_capacity(built.len());
         for pack in built {
             prepared.push(self.prepare_pack(pack, PackKind::Repacked).await?);
         }
         crash_point("repack.stored");
         if self.replace_packs(repo_id, &manifest.rows, &ids, &prepared).await? {
+            progress::advance(1);
             return Ok(());
         }
         for prepared in &prepared {

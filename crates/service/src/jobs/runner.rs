@@ -3,12 +3,13 @@
 use std::time::{Duration, Instant};
 
 use steelyard_core::Timestamp;
-use steelyard_db::job::{self, JobRow};
+use steelyard_db::job::{self, JobProgress, JobRow};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use super::JobKind;
+use super::progress::Progress;
 use crate::{Error, Hub, Result};
 
 /// Jobs one process works on at a time.
@@ -17,6 +18,8 @@ const WORKERS: usize = 2;
 const LEASE_SECS: i64 = 60;
 /// How often it is renewed.
 const RENEW_EVERY: Duration = Duration::from_secs(20);
+/// How often it is told how far a job has come, where that changed.
+const TELL_EVERY: Duration = Duration::from_secs(2);
 /// How often work is looked for.
 const SCAN_EVERY: Duration = Duration::from_secs(5);
 /// How often a worker without work asks for some.
@@ -155,14 +158,15 @@ impl Hub {
             attempt = job.attempts
         );
         let started = Instant::now();
-        let outcome = self.run_claimed(kind, &job, stop).instrument(span.clone()).await;
+        let progress = Progress::default();
+        let outcome = self.run_claimed(kind, &job, &progress, stop).instrument(span.clone()).await;
         if let Some(kind) = kind {
             let kind = kind.as_str();
             metrics::counter!("steelyard_job_runs_total", "kind" => kind, "outcome" => outcome.word()).increment(1);
             metrics::histogram!("steelyard_job_seconds", "kind" => kind)
                 .record(started.elapsed().as_secs_f64());
         }
-        self.end_job(kind, &job, &outcome).instrument(span).await?;
+        self.end_job(kind, &job, &progress, &outcome).instrument(span).await?;
         Ok(Some(outcome))
     }
 
@@ -170,6 +174,7 @@ impl Hub {
         &self,
         kind: Option<JobKind>,
         job: &JobRow,
+        progress: &Progress,
         stop: &CancellationToken,
     ) -> Outcome {
         let Some(kind) = kind else {
@@ -185,20 +190,26 @@ impl Hub {
             ));
         }
         tokio::select! {
-            result = self.perform(kind, job) => match result {
+            result = progress.of(self.perform(kind, job)) => match result {
                 Ok(()) => Outcome::Done,
                 Err(error) => Outcome::Failed(error),
             },
-            () = self.keep_lease(job) => Outcome::Lost,
+            () = self.keep_lease(job, progress) => Outcome::Lost,
             () = stop.cancelled() => Outcome::Stopped,
         }
     }
 
-    /// Renews the lease for as long as it can; returns when somebody else has it.
-    async fn keep_lease(&self, job: &JobRow) {
+    /// Renews the lease for as long as it can, and tells how far the job has come; returns when somebody else has it.
+    async fn keep_lease(&self, job: &JobRow, progress: &Progress) {
+        let (mut renewed, mut told) = (Instant::now(), None);
         loop {
-            tokio::time::sleep(RENEW_EVERY).await;
-            match self.renew_lease(job).await {
+            tokio::time::sleep(TELL_EVERY).await;
+            let state = progress.get();
+            if state == told && renewed.elapsed() < RENEW_EVERY {
+                continue;
+            }
+            (renewed, told) = (Instant::now(), state);
+            match self.renew_lease(job, told.as_ref()).await {
                 Ok(true) => {}
                 Ok(false) => return,
                 Err(error) => {
@@ -208,18 +219,27 @@ impl Hub {
         }
     }
 
-    async fn renew_lease(&self, job: &JobRow) -> Result<bool> {
-        let mut tx = self.db().write().await?;
+    async fn renew_lease(&self, job: &JobRow, progress: Option<&JobProgress>) -> Result<bool> {
+        let (mut tx, owner) = (self.db().write().await?, &self.settings().node);
         let until = self.now().plus_secs(LEASE_SECS);
-        let is_ours = job::renew(&mut tx, job.id, &self.settings().node, until).await?;
+        let is_ours = job::renew(&mut tx, job.id, owner, until).await?;
+        if let Some(progress) = progress {
+            job::record_progress(&mut tx, job.id, owner, progress).await?;
+        }
         tx.commit().await?;
         Ok(is_ours)
     }
 
-    async fn end_job(&self, kind: Option<JobKind>, job: &JobRow, outcome: &Outcome) -> Result<()> {
-        let now = self.now();
+    async fn end_job(
+        &self,
+        kind: Option<JobKind>,
+        job: &JobRow,
+        progress: &Progress,
+        outcome: &Outcome,
+    ) -> Result<()> {
+        let (now, told) = (self.now(), progress.get());
         match outcome {
-            Outcome::Done => self.record_end(kind, job, None, None, now).await,
+            Outcome::Done => self.record_end(kind, job, told, None, None, now).await,
             Outcome::Failed(error) => {
                 let text = chain(error);
                 let retry_at = retry_at(job.attempts, now);
@@ -228,11 +248,11 @@ impl Hub {
                     is_final = retry_at.is_none(),
                     "a background job failed"
                 );
-                self.record_end(kind, job, Some(&text), retry_at, now).await
+                self.record_end(kind, job, told, Some(&text), retry_at, now).await
             }
             Outcome::Stopped => {
-                let recorded =
-                    self.record_end(kind, job, Some("the process was stopped"), Some(now), now);
+                let why = Some("the process was stopped");
+                let recorded = self.record_end(kind, job, told, why, Some(now), now);
                 // Too late is no harm: the lease runs out.
                 tokio::time::timeout(STOP_TIMEOUT, recorded).await.unwrap_or(Ok(()))
             }
@@ -247,12 +267,16 @@ impl Hub {
         &self,
         kind: Option<JobKind>,
         job: &JobRow,
+        progress: Option<JobProgress>,
         error: Option<&str>,
         retry_at: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<()> {
         let owner = &self.settings().node;
         let mut tx = self.db().write().await?;
+        if let Some(progress) = progress {
+            job::record_progress(&mut tx, job.id, owner, &progress).await?;
+        }
         match error {
             None => job::finish(&mut tx, job.id, owner, now).await?,
             Some(error) => job::fail(&mut tx, job.id, owner, error, retry_at, now).await?,

@@ -6,6 +6,7 @@ use steelyard_core::fault::crash_point;
 use steelyard_db::{job, pack, repo};
 use uuid::Uuid;
 
+use super::progress;
 use crate::{Hub, Result};
 
 /// How long a retired pack of the database stays: longer than a request that read the manifest before.
@@ -40,6 +41,7 @@ impl Hub {
     pub async fn sweep_packs(&self, now: Timestamp) -> Result<PacksSwept> {
         let (inline_before, stored_before) =
             (now.plus_secs(-INLINE_KEEP_SECS), now.plus_secs(-STORED_KEEP_SECS));
+        progress::begin("packs", None);
         let mut swept = PacksSwept::default();
         loop {
             let mut conn = self.db().read().await?;
@@ -62,6 +64,7 @@ impl Hub {
             tx.commit().await?;
             crash_point("sweep.rows_gone");
             swept.detached += retired.len() as u64;
+            progress::advance(retired.len() as u64);
             swept.deleted += self.delete_stored_packs(&garbage).await?;
         }
     }
@@ -80,6 +83,7 @@ impl Hub {
     /// Deletes stored packs that are old and have no row: their transaction never came, or deleting them was cut short.
     pub async fn sweep_orphan_packs(&self, now: Timestamp) -> Result<u64> {
         let before = now.plus_secs(-ORPHAN_AGE_SECS);
+        progress::begin("objects", None);
         let (mut after, mut deleted) = (None, 0);
         loop {
             let listed = self.blobs().list(Family::Packs, after, LISTING).await?;
@@ -96,11 +100,13 @@ impl Hub {
                     deleted += 1;
                 }
             }
+            progress::advance(listed.len() as u64);
         }
     }
 
     /// Removes what is left of repositories that were deleted long enough ago. Large files go with their own sweep.
     pub async fn purge_repos(&self, now: Timestamp) -> Result<u64> {
+        progress::begin("repositories", None);
         let mut purged = 0;
         loop {
             let mut conn = self.db().read().await?;
@@ -113,6 +119,7 @@ impl Hub {
             for repo_id in deleted {
                 self.purge_repo(repo_id).await?;
                 purged += 1;
+                progress::advance(1);
             }
         }
     }

@@ -7,6 +7,7 @@ use steelyard_db::lfs;
 use uuid::Uuid;
 
 use super::blob_error;
+use crate::jobs::progress;
 use crate::{Hub, Result};
 
 /// How old a content must be before it can be condemned.
@@ -37,6 +38,7 @@ pub struct LfsSwept {
 impl Hub {
     /// Clears away what ended before `now`. Idempotent; any number of replicas may run it at once.
     pub async fn sweep_lfs(&self, now: Timestamp) -> Result<LfsSwept> {
+        progress::begin("uploads and contents", None);
         let uploads = self.sweep_uploads(now).await?;
         let condemned = self.condemn_unlinked(now).await?;
         let deleted = self.sweep_condemned(now.plus_secs(-CONDEMNED_SECS)).await?;
@@ -55,14 +57,17 @@ impl Hub {
             let Some(last) = found.last() else { return Ok(condemned) };
             after = last.as_bytes().to_vec();
             let mut tx = self.db().write().await?;
-            condemned += lfs::condemn_unlinked(&mut tx, &found, before, now).await?;
+            let count = lfs::condemn_unlinked(&mut tx, &found, before, now).await?;
             tx.commit().await?;
+            condemned += count;
+            progress::advance(count);
         }
     }
 
     /// Looks through the whole object store for what no row names: staged bytes of forgotten uploads go at once,
     /// contents whose record a crash prevented are condemned. Slow with many objects; once a day is enough.
     pub async fn sweep_lfs_orphans(&self, now: Timestamp) -> Result<LfsSwept> {
+        progress::begin("objects", None);
         let mut swept = LfsSwept::default();
         let before = now.plus_secs(-ORPHAN_AGE_SECS);
         for family in [Family::Uploads, Family::Lfs] {
@@ -72,6 +77,7 @@ impl Hub {
                     self.blobs().list(family, after, ORPHANS_PAGE).await.map_err(blob_error)?;
                 let Some((last, _)) = page.last() else { break };
                 after = Some(*last);
+                progress::advance(page.len() as u64);
                 for (key, info) in page.iter().filter(|(_, info)| info.modified < before) {
                     if let Some(sha256) = key.lfs_sha256() {
                         swept.condemned +=
@@ -126,6 +132,7 @@ impl Hub {
                 lfs::delete_upload(&mut tx, &id).await?;
                 tx.commit().await?;
                 swept += 1;
+                progress::advance(1);
             }
         }
     }
@@ -137,6 +144,7 @@ impl Hub {
         let mut deleted = 0;
         for sha256 in condemned {
             deleted += u64::from(self.delete_content(sha256, before).await?);
+            progress::advance(1);
         }
         Ok(deleted)
     }
@@ -166,6 +174,7 @@ impl Hub {
         let mut deleted = 0;
         for sha256 in left_over {
             deleted += u64::from(self.delete_left_over(sha256, before).await?);
+            progress::advance(1);
         }
         Ok(deleted)
     }

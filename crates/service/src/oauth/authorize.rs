@@ -1,6 +1,7 @@
 //! Web apps: a person is sent here, says yes, and is sent back with a code (RFC 6749, 4.1).
 
 use serde_json::json;
+use steelyard_core::Timestamp;
 use steelyard_db::event;
 use steelyard_db::oauth::{self, AuthCode, NewGrant};
 
@@ -34,6 +35,10 @@ pub struct AuthorizeRequest {
     pub code_challenge: String,
     /// `code_challenge_method`.
     pub code_challenge_method: String,
+    /// `prompt`.
+    pub prompt: String,
+    /// `max_age`: seconds since the person signed in.
+    pub max_age: String,
 }
 
 /// What a person is asked.
@@ -60,7 +65,48 @@ impl From<Error> for Refused {
     }
 }
 
+/// Values of `prompt` (OpenID Connect Core, 3.1.2.1). Whoever is sent here is asked each time, so `consent` changes nothing.
+const PROMPTS: [&str; 3] = ["none", "login", "consent"];
+
 impl AuthorizeRequest {
+    /// Whether the app wants an answer without anybody being asked.
+    pub fn is_silent(&self) -> bool {
+        self.prompt == "none"
+    }
+
+    /// The answer to that: somebody has to be asked.
+    pub fn refuse_silently(&self, is_signed_in: bool, issuer: &str) -> Refused {
+        let error = match is_signed_in {
+            true => OAuthError::ConsentRequired,
+            false => OAuthError::LoginRequired,
+        };
+        self.back(&error, issuer)
+    }
+
+    /// Whether the app wants to be sure that the person has just proved who they are, and these have signed in too long ago.
+    pub fn wants_sign_in(&self, signed_in_at: Timestamp, now: Timestamp) -> bool {
+        let age = now.secs() - signed_in_at.secs();
+        self.prompts().any(|prompt| prompt == "login")
+            || self.max_age.parse().is_ok_and(|max_age: i64| age > max_age)
+    }
+
+    fn prompts(&self) -> impl Iterator<Item = &str> {
+        self.prompt.split_ascii_whitespace()
+    }
+
+    fn check_prompt(&self) -> Result<(), &'static str> {
+        if !self.prompts().all(|prompt| PROMPTS.contains(&prompt)) {
+            return Err("prompt must be none, login or consent");
+        }
+        if self.prompts().any(|prompt| prompt == "none") && !self.is_silent() {
+            return Err("prompt=none goes with no other prompt");
+        }
+        match self.max_age.parse::<u32>() {
+            Err(_) if !self.max_age.is_empty() => Err("max_age must be a number of seconds"),
+            _ => Ok(()),
+        }
+    }
+
     /// The way back, with an error.
     fn back(&self, error: &OAuthError, issuer: &str) -> Refused {
         let pairs = [("error", error.code()), ("error_description", &*error.to_string())];
@@ -118,6 +164,9 @@ impl Hub {
         if request.response_type != "code" {
             return invalid("response_type must be code");
         }
+        if let Err(rule) = request.check_prompt() {
+            return invalid(rule);
+        }
         match (&*request.code_challenge, &*request.code_challenge_method) {
             ("", _) if client.is_public() => {
                 return invalid("an app without a secret must send code_challenge");
@@ -137,10 +186,12 @@ impl Hub {
         }
     }
 
-    /// Sends the actor back with a code, or with word that they refused. The address is the app's.
+    /// Sends the actor, who signed in at that time, back with a code, or with word that they refused. The address is the
+    /// app's.
     pub async fn decide_authorize(
         &self,
         actor: &Actor,
+        signed_in_at: Option<Timestamp>,
         request: &AuthorizeRequest,
         allows: bool,
         issuer: &str,
@@ -171,6 +222,7 @@ impl Hub {
                 redirect_uri: request.redirect_uri.clone(),
                 nonce: given(&request.nonce),
                 challenge: given(&request.code_challenge),
+                auth_time: signed_in_at,
                 expires_at: now.plus_secs(CODE_SECS),
             };
             oauth::create_auth_code(&mut tx, hash_secret(code.expose()), &row).await?;

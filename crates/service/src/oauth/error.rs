@@ -42,6 +42,12 @@ pub enum OAuthError {
     /// Somebody said no.
     #[error("the request was denied")]
     AccessDenied,
+    /// The app wanted no question, and nobody is signed in.
+    #[error("nobody is signed in")]
+    LoginRequired,
+    /// The app wanted no question, and there is one.
+    #[error("this hub asks each time")]
+    ConsentRequired,
     /// Anything else.
     #[error(transparent)]
     Hub(#[from] Error),
@@ -61,6 +67,8 @@ impl OAuthError {
             Self::SlowDown => "slow_down",
             Self::ExpiredToken => "expired_token",
             Self::AccessDenied => "access_denied",
+            Self::LoginRequired => "login_required",
+            Self::ConsentRequired => "consent_required",
             Self::Hub(_) => "server_error",
         }
     }

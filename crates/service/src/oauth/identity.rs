@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use steelyard_core::OrgRole;
 use steelyard_db::account::{self, AccountRow};
-use steelyard_db::oauth::{self, GrantRow};
+use steelyard_db::oauth::{self, AuthCode, GrantRow};
 use steelyard_db::{Conn, Tx};
 
 use super::{OAuthError, Scopes};
@@ -57,7 +57,7 @@ impl Hub {
         tx: &mut Tx,
         grant: &GrantRow,
         scopes: &Scopes,
-        nonce: Option<&str>,
+        code: Option<&AuthCode>,
         issuer: &str,
     ) -> Result<String, OAuthError> {
         let info = user_info(tx, grant.user_id, scopes).await?;
@@ -66,8 +66,11 @@ impl Hub {
             "iss": issuer, "sub": info.user.public_id, "aud": grant.client_id,
             "iat": now, "exp": now + ID_TOKEN_SECS,
         });
-        if let Some(nonce) = nonce {
+        if let Some(nonce) = code.and_then(|code| code.nonce.as_deref()) {
             claims["nonce"] = json!(nonce);
+        }
+        if let Some(at) = code.and_then(|code| code.auth_time) {
+            claims["auth_time"] = json!(at.secs());
         }
         if info.has_profile {
             claims["name"] = json!(info.user.full_name);

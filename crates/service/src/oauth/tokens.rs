@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 use sha2::{Digest as _, Sha256 as Hasher};
 use steelyard_core::Secret;
-use steelyard_db::oauth::{self, GrantRow, NewGrantedToken};
+use steelyard_db::oauth::{self, AuthCode, GrantRow, NewGrantedToken};
 use steelyard_db::{Tx, event};
 use subtle::ConstantTimeEq as _;
 
@@ -73,7 +73,7 @@ impl Hub {
             tx.commit().await?;
             return Err(problem);
         }
-        let tokens = self.issue_tokens(&mut tx, grant.id, row.nonce.as_deref(), issuer).await?;
+        let tokens = self.issue_tokens(&mut tx, grant.id, Some(&row), issuer).await?;
         tx.commit().await?;
         Ok(tokens)
     }
@@ -126,7 +126,7 @@ impl Hub {
         &self,
         tx: &mut Tx,
         grant_id: i64,
-        nonce: Option<&str>,
+        code: Option<&AuthCode>,
         issuer: &str,
     ) -> Result<Tokens, OAuthError> {
         let grant = oauth::find_grant(tx, grant_id).await?;
@@ -151,7 +151,7 @@ impl Hub {
         let until = now.plus_secs(REFRESH_SECS);
         oauth::create_refresh(tx, hash_secret(refresh.expose()), grant.id, until).await?;
         let id_token = match scopes.has("openid") {
-            true => Some(self.id_token(tx, &grant, &scopes, nonce, issuer).await?),
+            true => Some(self.id_token(tx, &grant, &scopes, code, issuer).await?),
             false => None,
         };
         Ok(Tokens {

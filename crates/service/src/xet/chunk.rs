@@ -26,6 +26,7 @@ use steelyard_xet::{
 use tokio::task::JoinHandle;
 
 use super::store::{OwnXorb, as_stored};
+use crate::jobs::progress;
 use crate::{Error, Hub, Result};
 
 /// New bytes of one batch. In front of them comes what was left of the batch before: the start of a chunk.
@@ -124,6 +125,7 @@ impl Hub {
         if content.size_bytes == 0 {
             return Ok(());
         }
+        progress::begin("bytes", Some(content.size_bytes));
         let mut known = Known::new();
         let mut stored = Vec::new();
         let packer = self.pack_content(sha256, &mut known, &mut stored).await?;
@@ -186,6 +188,7 @@ impl Hub {
         let mut batch = batches.next().await?;
         while !is_last {
             is_last = batch.len() < START_BYTES + BATCH_BYTES;
+            let new_bytes = batch.len() - START_BYTES;
             let cutting = blocking(move || cutter.cut(batch, is_last));
             let reading = async { if is_last { Ok(Vec::new()) } else { batches.next().await } };
             let (cut, next) = tokio::join!(cutting, reading);
@@ -196,6 +199,7 @@ impl Hub {
             (packer, batches.spare) = blocking(move || packer.pack(cut_batch)).await??;
             let begun = storing.settle(stored, &mut packer.rooms).await?;
             storing.start(begun, std::mem::take(&mut packer.output));
+            progress::advance(new_bytes as u64);
         }
         storing.settle(stored, &mut packer.rooms).await?;
         if Sha256::new(cutter.sha256.finalize().into()) != sha256 {
@@ -294,6 +298,7 @@ impl Hub {
 
     /// Puts in line every content that waits to be put into xorbs, however it came to wait.
     pub(crate) async fn enqueue_unchunked(&self, kind: &str) -> Result<u64> {
+        progress::begin("contents", None);
         let (mut after, mut count) = (Vec::new(), 0);
         loop {
             let mut conn = self.db().read().await?;
@@ -309,6 +314,7 @@ impl Hub {
                 count += u64::from(job::ensure(&mut tx, kind, &subject, now, now, now).await?);
             }
             tx.commit().await?;
+            progress::advance(found.len() as u64);
         }
     }
 }

@@ -17,6 +17,7 @@ use steelyard_db::xet::{self, XorbRow, XorbState};
 use steelyard_xet::{BuiltXorb, ChunkTable, TableBuilder, Term, Terms, check_xorb, xorb_hash};
 
 use super::store::OwnXorb;
+use crate::jobs::progress;
 use crate::{Error, Hub, Result};
 
 /// A xorb with more of its bytes in use stays as it is.
@@ -35,6 +36,7 @@ struct Live {
 impl Hub {
     /// Compacts the xorbs that deserve it; returns how many bytes the old ones have that the new ones have not.
     pub async fn compact_xorbs(&self, now: Timestamp) -> Result<u64> {
+        progress::begin("xorbs", None);
         let (mut after, mut saved) = (0, 0);
         loop {
             let mut conn = self.db().read().await?;
@@ -45,6 +47,7 @@ impl Hub {
             after = last.id;
             for xorb in found {
                 saved += self.compact_xorb(&xorb, now).await?;
+                progress::advance(1);
             }
         }
     }

@@ -6,6 +6,7 @@ use sha2::{Digest as _, Sha256 as Hasher};
 use steelyard_core::Sha256;
 
 use super::ContentStream;
+use crate::jobs::progress;
 use crate::{Error, Result};
 
 /// Bytes that are hashed at once, on a thread of their own.
@@ -20,10 +21,12 @@ pub(super) async fn sha256s_of(mut stream: ContentStream, sizes: Vec<u64>) -> Re
         batch.push(bytes);
         if length >= BATCH_BYTES {
             hashes = hashes.with(std::mem::take(&mut batch)).await?;
+            progress::advance(length as u64);
             length = 0;
         }
     }
     let hashes = hashes.with(batch).await?;
+    progress::advance(length as u64);
     match hashes.current {
         None => Ok(hashes.done),
         Some(_) => Err(Error::internal("a content has fewer bytes than its row says")),

@@ -17,6 +17,7 @@ use steelyard_core::fault::crash_point;
 use steelyard_core::{Timestamp, XetHash};
 use steelyard_db::xet::{self, XorbRow};
 
+use crate::jobs::progress;
 use crate::{Hub, Result};
 
 /// How long a condemned file is kept: its uploader may commit it late, and a rewritten history may be wanted back.
@@ -51,6 +52,7 @@ pub struct XetSwept {
 impl Hub {
     /// Clears away what ended before `now`. Idempotent; any number of replicas may run it at once, beside uploads.
     pub async fn sweep_xet(&self, now: Timestamp) -> Result<XetSwept> {
+        progress::begin("files and xorbs", None);
         let mut swept = XetSwept::default();
         self.spare_files().await?;
         self.condemn_files(now, &mut swept).await?;
@@ -89,6 +91,7 @@ impl Hub {
             let condemned = xet::condemn_files(&mut tx, &ids, now).await?;
             tx.commit().await?;
             swept.files_condemned += condemned;
+            progress::advance(condemned);
         }
     }
 
@@ -103,6 +106,7 @@ impl Hub {
                 return Ok(());
             }
             swept.files_deleted += deleted.len() as u64;
+            progress::advance(deleted.len() as u64);
         }
     }
 
@@ -120,6 +124,7 @@ impl Hub {
             tx.commit().await?;
             crash_point("xet.gc.condemned");
             swept.xorbs_condemned += condemned.len() as u64;
+            progress::advance(condemned.len() as u64);
         }
     }
 
@@ -135,6 +140,7 @@ impl Hub {
             for xorb in doomed {
                 self.delete_xorb(&xorb).await?;
                 swept.xorbs_deleted += 1;
+                progress::advance(1);
                 swept.bytes_deleted += xorb.stored_bytes;
             }
         }
@@ -164,6 +170,7 @@ impl Hub {
     /// removed, or their row names a newer object. Returns how many it deleted. Slow; once a day is enough.
     pub async fn sweep_xet_orphans(&self, now: Timestamp) -> Result<u64> {
         let before = now.plus_secs(-ORPHAN_AGE_SECS);
+        progress::begin("objects", None);
         let (mut after, mut deleted) = (None, 0);
         loop {
             let page = self.blobs().list(Family::Xorbs, after, LISTING).await?;
@@ -190,6 +197,7 @@ impl Hub {
                     deleted += 1;
                 }
             }
+            progress::advance(page.len() as u64);
         }
     }
 }

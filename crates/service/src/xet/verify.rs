@@ -5,6 +5,7 @@ use steelyard_db::job;
 use steelyard_db::xet;
 
 use super::digest::sha256s_of;
+use crate::jobs::progress;
 use crate::{Error, Hub, Result};
 
 /// Files per look for ones that wait.
@@ -21,6 +22,7 @@ impl Hub {
         let sha256 = match file.sha256 {
             Some(known) => known,
             None => {
+                progress::begin("bytes", Some(file.size_bytes));
                 let stream = self.read_xet_file(file_id, 0..file.size_bytes).await?;
                 let hashes = sha256s_of(stream, vec![file.size_bytes]).await?;
                 hashes.first().copied().ok_or_else(|| Error::internal("nothing was hashed"))?
@@ -47,6 +49,7 @@ impl Hub {
     /// Puts in line every file that waits to be read: registering one puts it there, too, so what is found here has failed
     /// before.
     pub(crate) async fn enqueue_unverified(&self, kind: &str) -> Result<u64> {
+        progress::begin("files", None);
         let (mut after, mut count) = (0, 0);
         loop {
             let mut conn = self.db().read().await?;
@@ -62,6 +65,7 @@ impl Hub {
                 count += u64::from(job::ensure(&mut tx, kind, &subject, now, now, now).await?);
             }
             tx.commit().await?;
+            progress::advance(found.len() as u64);
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use steelyard_db::job::{self, JobProgress};
 use steelyard_db::pack::PackKind;
+use steelyard_testkit::{Stores, TestHub};
 
 use crate::world::{World, random, read, snapshot};
 
@@ -127,4 +129,59 @@ async fn a_large_history_is_repacked_by_git(world: World) {
             .count()
     });
     assert_eq!(left, 0, "the private copy is removed");
+}
+
+/// A git that takes its time over a repack.
+fn slow_git(folder: &std::path::Path) -> std::path::PathBuf {
+    let path = folder.join("git");
+    let script =
+        "#!/bin/sh\ncase \"$*\" in *repack*) /bin/sleep 5;; esac\nexec /usr/bin/git \"$@\"\n";
+    std::fs::write(&path, script).unwrap();
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    path
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_tells_how_far_it_is() {
+    for stores in Stores::available() {
+        let folder = tempfile::tempdir().unwrap();
+        let setup = TestHub::on(stores).with_git(&slow_git(folder.path()));
+        tells_how_far_it_is(World::set_up(setup).await).await;
+    }
+}
+
+async fn tells_how_far_it_is(world: World) {
+    if world.hub.git().is_none() {
+        eprintln!("skipped: no git program");
+        return;
+    }
+    let repo = world.repo("large").await;
+    let subject = world.key(&repo).await.to_string();
+    for n in 0..2 {
+        world.commit(&repo, "main", "weights", random(n, 70_000)).await;
+    }
+    let now = world.hub.now();
+    let mut tx = world.db.write().await.unwrap();
+    job::enqueue(&mut tx, "git.repack", &subject, now, now).await.unwrap();
+    tx.commit().await.unwrap();
+    let seen = async |state: &str| {
+        let mut conn = world.db.read().await.unwrap();
+        let lines = job::list_jobs(&mut conn, state, i64::MAX, 100).await.unwrap();
+        let line = lines.into_iter().find(|line| line.kind == "git.repack");
+        line.and_then(|line| line.progress)
+    };
+    let steps = |done| Some(JobProgress { done, total: Some(4), unit: "steps".to_owned() });
+    let watching = async {
+        for _ in 0..100 {
+            if let Some(told) = seen("running").await {
+                return Some(told);
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        None
+    };
+    let (worked, told) = tokio::join!(world.work(), watching);
+    assert!(worked.done > 0);
+    assert_eq!(told, steps(1), "while git works, the repository was laid out");
+    assert_eq!(seen("done").await, steps(4));
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use steelyard_core::fault::Moment;
-use steelyard_core::{Oid, RepoId, Revision, Visibility};
+use steelyard_core::{Oid, RepoId, Revision, Sha256, Visibility};
 use steelyard_git::protocol::receive::{PushCapabilities, ReceiveRequest, RefCommand};
 use steelyard_git::{Commit, EntryMode, ObjectKind, PackBuilder, Signature, Tree, TreeEntry};
 use steelyard_service::commits::{CommitRequest, Operation};
@@ -276,8 +276,11 @@ impl Wish for OpenPullRequest {
     }
     async fn attempt(&mut self, world: &World) -> Result<(), Error> {
         let request = CommitRequest { create_pr: true, ..request(vec![put("new.txt", "new")]) };
-        let made = world.hub.commit(&world.alice, MODEL, &self.0, "main", request).await?;
-        assert!(made.pull_request.is_some());
+        let access = world.hub.commit_access(&world.alice, MODEL, &self.0, "main", true).await?;
+        // Somebody who saw an error sends the same form again.
+        let access = access.for_form(Sha256::new([7; 32]));
+        let made = world.hub.commit_with(access, request).await?;
+        assert_eq!(made.pull_request, Some(1), "whatever failed before, it is opened once");
         Ok(())
     }
     async fn granted(&mut self, world: &World) {

@@ -9,7 +9,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use steelyard_core::fault::{Moment, arm_crash};
-use steelyard_core::{Oid, RepoId, Revision, Rng};
+use steelyard_core::{Oid, RepoId, Revision, Rng, Sha256};
 use steelyard_db::{Tx, refs};
 use steelyard_git::tool::GitBinary;
 use steelyard_service::commits::{CommitRequest, Committed, Operation};
@@ -29,6 +29,8 @@ on_both_stores!(
     a_fault_of_ours_costs_no_later_commit,
     a_large_file_deleted_for_good_is_not_named_by_who_waited,
     two_replicas_take_turns,
+    a_form_that_is_sent_at_once_opens_one_pull_request,
+    who_commits_and_who_proposes_never_wait_in_a_circle,
     every_call_of_a_group_may_fail,
 );
 
@@ -405,6 +407,54 @@ async fn two_replicas_take_turns(world: World) {
     assert!(acknowledged.iter().all(|oid| found.contains(oid)));
     let snapshot = world.snapshot(&repo, "main").await.unwrap();
     assert_eq!(snapshot.list_files(1000).unwrap().len(), 97);
+    invariants::check(&world.db, &world.blobs, 0).await;
+}
+
+async fn who_commits_and_who_proposes_never_wait_in_a_circle(world: World) {
+    let repo = world.repo("crossed").await;
+    let hubs = [world.hub.clone(), world.second_hub().await];
+    let mut proposals = BTreeSet::new();
+    for round in 0..6 {
+        let tasks: Vec<_> = (0..24)
+            .map(|n| {
+                let create_pr = n % 2 == 1;
+                let wanted = CommitRequest { create_pr, ..file(&format!("r{round}-{n}.txt")) };
+                start(&hubs[(n + round) % 2], &world.alice, &repo, "main", wanted)
+            })
+            .collect();
+        for task in tasks {
+            proposals.extend(task.await.unwrap().unwrap().pull_request);
+        }
+    }
+    assert_eq!(proposals, (1..=72).collect());
+    assert_eq!(history(&world, &repo, "main").await.len(), 73);
+    invariants::check(&world.db, &world.blobs, 0).await;
+}
+
+/// An impatient person's clicks, on two replicas.
+async fn a_form_that_is_sent_at_once_opens_one_pull_request(world: World) {
+    let repo = world.repo("impatient").await;
+    let hubs = [world.hub.clone(), world.second_hub().await];
+    let send = |n: usize, form: u8, minutes: u64| {
+        let (hub, alice, repo) = (hubs[n % 2].clone(), world.alice.clone(), repo.clone());
+        world.clock.advance(Duration::from_secs(60 * minutes));
+        tokio::spawn(async move {
+            let access = hub.commit_access(&alice, MODEL, &repo, "main", true).await.unwrap();
+            let wanted = CommitRequest { create_pr: true, ..file("idea.txt") };
+            let access = access.for_form(Sha256::new([form; 32]));
+            hub.commit_with(access, wanted).await.unwrap()
+        })
+    };
+    let mut made = BTreeSet::new();
+    for task in (0..8).map(|n| send(n, 1, 0)).collect::<Vec<_>>() {
+        let Committed { oid, pull_request } = task.await.unwrap();
+        made.insert((pull_request, oid));
+    }
+    let oid = world.head(&repo, "refs/pr/1").await;
+    assert_eq!(made, BTreeSet::from([(Some(1), oid)]), "all are told of the one");
+    assert_eq!(send(0, 1, 9).await.unwrap(), Committed { oid, pull_request: Some(1) });
+    assert_eq!(send(1, 2, 0).await.unwrap().pull_request, Some(2), "another form");
+    assert_eq!(send(0, 1, 2).await.unwrap().pull_request, Some(3), "meant, after ten minutes");
     invariants::check(&world.db, &world.blobs, 0).await;
 }
 

@@ -106,18 +106,14 @@ impl<'a> Machine<'a> {
             }
             _ => {}
         }
+        let divides = matches!(op, BinOpKind::Div | BinOpKind::FloorDiv | BinOpKind::Rem);
+        if divides && right.as_float() == Some(0.0) {
+            return Err(Stop::wrong("a division by zero"));
+        }
         if let (Some(a), Some(b)) = (left.as_int(), right.as_int()) {
-            let whole = match op {
-                BinOpKind::Add => a.checked_add(b),
-                BinOpKind::Sub => a.checked_sub(b),
-                BinOpKind::Mul => a.checked_mul(b),
-                BinOpKind::FloorDiv => a.checked_div_euclid(b),
-                BinOpKind::Rem => a.checked_rem_euclid(b),
-                BinOpKind::Pow => u32::try_from(b).ok().and_then(|b| a.checked_pow(b)),
-                _ => None,
-            };
-            if !matches!(op, BinOpKind::Div) {
-                return whole.map(V::Int).ok_or(Stop::wrong("a number too large"));
+            let is_float = matches!(op, BinOpKind::Div) || (matches!(op, BinOpKind::Pow) && b < 0);
+            if !is_float {
+                return whole(op, a, b).map(V::Int).ok_or(Stop::wrong("a number too large"));
             }
         }
         let (a, b) = left.as_float().zip(right.as_float()).ok_or_else(wrong)?;
@@ -125,10 +121,25 @@ impl<'a> Machine<'a> {
             BinOpKind::Add => a + b,
             BinOpKind::Sub => a - b,
             BinOpKind::Mul => a * b,
-            BinOpKind::Div if b != 0.0 => a / b,
-            BinOpKind::FloorDiv if b != 0.0 => (a / b).floor(),
-            BinOpKind::Rem if b != 0.0 => a.rem_euclid(b),
+            BinOpKind::Div => a / b,
+            BinOpKind::FloorDiv => (a / b).floor(),
+            BinOpKind::Rem => a - b * (a / b).floor(),
+            BinOpKind::Pow => a.powf(b),
             _ => return Err(wrong()),
         }))
+    }
+}
+
+/// Whole numbers as Python has them: a quotient is rounded down, and a remainder has the sign of the divisor.
+fn whole(op: BinOpKind, a: i64, b: i64) -> Option<i64> {
+    let is_rounded = || Some(a.checked_rem(b)? != 0 && (a < 0) != (b < 0));
+    match op {
+        BinOpKind::Add => a.checked_add(b),
+        BinOpKind::Sub => a.checked_sub(b),
+        BinOpKind::Mul => a.checked_mul(b),
+        BinOpKind::FloorDiv => Some(a.checked_div(b)? - i64::from(is_rounded()?)),
+        BinOpKind::Rem => Some(a.checked_rem(b)? + if is_rounded()? { b } else { 0 }),
+        BinOpKind::Pow => a.checked_pow(u32::try_from(b).ok()?),
+        _ => None,
     }
 }

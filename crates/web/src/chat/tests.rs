@@ -75,6 +75,11 @@ fn filters_and_methods_are_pythons() {
         ("{{ {'a': 'it\\'s'} }}{{ [1, 2.0] }}", "{'a': \"it's\"}[1, 2.0]"),
         ("{{ x | default('d') }}{{ '' | default('e', true) }}", "de"),
         ("{% for k, v in {'a': 1}.items() %}{{ k }}{{ v }}{% endfor %}", "a1"),
+        (
+            "{{ 7 // -2 }} {{ -7 // 2 }} {{ -8 // 2 }} {{ 7 % -2 }} {{ -7 % 2 }} {{ 8 % -2 }}",
+            "-4 -4 -4 -1 1 0",
+        ),
+        ("{{ 7.5 // -2 }} {{ -7.5 % 2 }} {{ 2 ** -1 }} {{ 2 ** 3 }}", "-4.0 0.5 0.5 8"),
         ("{{ range(3) | list }}{{ 7 // 2 }}{{ 7 / 2 }}{{ 'a' in 'cat' }}", "[0, 1, 2]33.5True"),
         (
             "{% set x %}a{% endset %}{{ x | upper }}{{ 'x y'.title() }}{{ 'aXb'.replace('X', '-') }}",
@@ -114,10 +119,15 @@ fn what_is_wrong_is_told() {
         "{% include 'x' %}",
         "{{ messages.nope() }}",
         "{{ 1 // 0 }}",
+        "{{ 1 % 0.0 }}",
+        "{{ 2 ** 70 }}",
         "{{ strftime_now('%Q') }}",
         "{% set ns = namespace() %}{% set ns.x = ns %}",
     ] {
         assert!(matches!(stop(template), Stop::Wrong(_)), "{template}: {:?}", stop(template));
+    }
+    for template in ["{{ 1 / 0 }}", "{{ 1 // 0 }}", "{{ 1.5 % 0 }}"] {
+        assert!(format!("{:?}", stop(template)).contains("division by zero"), "{template}");
     }
     let deep = format!("{}1{}", "{{ ".to_owned() + &"(".repeat(5000), ")".repeat(5000) + " }}");
     assert!(all(&deep)[0].text.is_err());

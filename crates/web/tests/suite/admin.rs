@@ -19,6 +19,7 @@ steelyard_testkit::on_every_store!(
     organisations_get_members,
     repositories_of_everybody_are_listed_disabled_and_deleted,
     jobs_that_failed_run_again,
+    jobs_show_how_far_they_are,
     sweeps_run_when_asked_for,
     events_tell_who_did_what,
     nobody_else_is_let_in,
@@ -173,6 +174,9 @@ async fn organisations_get_members(world: World) {
     assert_eq!(wrong.status, StatusCode::BAD_REQUEST);
     wrong.has(&["names nobody who has an account", "value=\"nobody\""]);
     browser.get(path).await.has(&["alice</a></th><td>write"]);
+    world.browse("/scales").await.has(&["Members</span> <a href=\"/alice\">alice</a>"]);
+    world.browse("/alice").await.has(&["Member of</span> <a href=\"/scales\">scales</a>"]);
+    world.browse("/scales.md").await.has(&["Members: [alice](/alice)"]);
     let removed = browser.submit(path, &[("action", "remove"), ("user", "alice")]).await;
     assert_done(&removed, "/admin/orgs/scales?done=removed");
     browser.get(path).await.has(&["Nobody belongs to it."]);
@@ -221,6 +225,27 @@ async fn jobs_that_failed_run_again(world: World) {
     let again = browser.post("/admin/jobs", &csrf(&browser.get("/").await), &[("id", &id)]).await;
     assert_eq!(again.status, StatusCode::CONFLICT);
     assert_eq!(browser.get("/admin/jobs?state=odd").await.status, StatusCode::BAD_REQUEST);
+}
+
+async fn jobs_show_how_far_they_are(world: World) {
+    let sql = "INSERT INTO job (kind, subject, state, run_at, attempts, created_at, started_at, finished_at, \
+               progress_done, progress_total, progress_unit) VALUES \
+               ('lfs.chunk', 'aa', 'running', 1, 1, 1, $1, NULL, 250000000, 1000000000, 'bytes'), \
+               ('git.join', '7', 'done', 1, 1, 1, 100000, 165000, 12, 12, 'packs'), \
+               ('xet.orphans', '', 'failed', 1, 5, 1, 100000, 130000, 2000, NULL, 'objects')";
+    let mut tx = world.test.db.write().await.unwrap();
+    let started = world.test.hub.now().plus_secs(-90).millis();
+    tx.execute(sql, vec![started.into()]).await.unwrap();
+    tx.commit().await.unwrap();
+    let browser = root(&world).await;
+    let page = browser.get("/admin/jobs").await;
+    page.has(&[
+        "<progress max=\"1000000000\" value=\"250000000\"",
+        "250 MB of 1.00 GB",
+        "for 1 min",
+    ]);
+    page.has(&["12 packs", "took 1 min", "2,000 objects", "took 30 s"]);
+    assert_eq!(page.body.matches("<progress").count(), 1, "only what runs has a way to go");
 }
 
 async fn sweeps_run_when_asked_for(world: World) {

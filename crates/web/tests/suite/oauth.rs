@@ -28,6 +28,7 @@ steelyard_testkit::on_every_store!(
     a_web_app_signs_somebody_in,
     a_code_is_good_once_for_its_app_its_address_and_its_verifier,
     requests_to_authorize_are_checked,
+    an_app_may_want_a_fresh_sign_in_or_no_question,
     an_app_without_repositories_opens_none,
     what_was_allowed_is_taken_back,
     apps_authenticate_or_get_nothing,
@@ -405,6 +406,10 @@ async fn requests_to_authorize_are_checked(world: World) {
         ("code_challenge", "short", "invalid_request"),
         ("code_challenge_method", "plain", "invalid_request"),
         ("scope", "inference-api", "invalid_scope"),
+        ("prompt", "none login", "invalid_request"),
+        ("prompt", "select_account", "invalid_request"),
+        ("max_age", "soon", "invalid_request"),
+        ("prompt", "none", "consent_required"),
     ] {
         let fields = asks(&client_id, &challenge, &[(name, value)]);
         let page = browser.get(&format!("/oauth/authorize?{}", form(&fields))).await;
@@ -422,6 +427,51 @@ async fn requests_to_authorize_are_checked(world: World) {
     sent.push(("action", "allow"));
     let forged = browser.post("/oauth/authorize/decide", "made-up", &sent).await;
     assert_eq!(forged.status, StatusCode::FORBIDDEN);
+}
+
+async fn an_app_may_want_a_fresh_sign_in_or_no_question(world: World) {
+    let browser = alice(&world).await;
+    let (client_id, _) = register(&browser, "Public", true).await;
+    let challenge = challenge();
+    let asked = |name, value| form(&asks(&client_id, &challenge, &[(name, value)]));
+    let silent = world.browse(&format!("/oauth/authorize?{}", asked("prompt", "none"))).await;
+    assert!(silent.header("location").contains("?x=1&error=login_required&"), "{}", silent.body);
+    // Nobody learns from this of an address that no app has.
+    let elsewhere = [("prompt", "none"), ("redirect_uri", "https://evil.example/")];
+    let elsewhere = form(&asks(&client_id, &challenge, &elsewhere));
+    let refused = world.browse(&format!("/oauth/authorize?{elsewhere}")).await;
+    assert_eq!((refused.status, refused.header("location")), (StatusCode::BAD_REQUEST, ""));
+
+    world.test.clock.advance(Duration::from_secs(120));
+    let page = browser.get(&format!("/oauth/authorize?{}", asked("max_age", "3600"))).await;
+    assert_eq!(page.status, StatusCode::OK, "two minutes are less than an hour");
+    for (name, value) in [("max_age", "119"), ("prompt", "login"), ("max_age", "0")] {
+        let sent = browser.get(&format!("/oauth/authorize?{}", asked(name, value))).await;
+        let to = sent.header("location").to_owned();
+        assert!(to.starts_with("/login?again=1&next=%2Foauth%2Fauthorize%3Fclient_id"), "{to}");
+        let page = browser.get(&to).await;
+        page.has(&["name=\"password\""]);
+        let again = Browser::signed_in(&world, "alice", PASSWORD).await;
+        let next = page.body.split("name=\"next\" value=\"").nth(1).unwrap();
+        let next = next.split('"').next().unwrap().replace("&#38;", "&").replace("&amp;", "&");
+        again.get(&next).await.has(&["Let Public in?"]);
+    }
+    let code = allow(&browser, &asks(&client_id, &challenge, &[])).await;
+    let (_, tokens) = send(&world, "/oauth/token", &exchange(&client_id, &code, &[])).await;
+    let id_token = text(&tokens, "id_token");
+    let claims = URL_SAFE_NO_PAD.decode(id_token.split('.').nth(1).unwrap()).unwrap();
+    let claims: Value = serde_json::from_slice(&claims).unwrap();
+    let age = claims["iat"].as_i64().unwrap() - claims["auth_time"].as_i64().unwrap();
+    assert_eq!(age, 120);
+
+    // As a form the request comes without a cookie, and goes round once.
+    let request =
+        Request::builder().method("POST").uri("/oauth/authorize").header("host", "hub.test");
+    let request = request.header("content-type", "application/x-www-form-urlencoded");
+    let body = form(&asks(&client_id, &challenge, &[("made_up", "1")]));
+    let round = world.send(request.body(Body::from(body)).unwrap()).await;
+    let to = format!("/oauth/authorize?{}", form(&asks(&client_id, &challenge, &[])));
+    assert_eq!((round.status, round.header("location")), (StatusCode::SEE_OTHER, &*to));
 }
 
 async fn an_app_without_repositories_opens_none(world: World) {

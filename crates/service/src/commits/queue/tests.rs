@@ -76,8 +76,11 @@ fn a_pull_request_is_opened_alone() {
     for name in ["a", "pr", "b", "c", "pr", "pr"] {
         let mut plan = plan("main", vec![put("file.txt", "x")]);
         plan.authorship.message = name.to_owned();
-        plan.pull_request = (name == "pr")
-            .then(|| PullRequest { title: "title".to_owned(), description: String::new() });
+        plan.pull_request = (name == "pr").then(|| PullRequest {
+            title: "title".to_owned(),
+            description: String::new(),
+            form: None,
+        });
         let (answer, outcome) = oneshot::channel();
         queue.push(Waiting { plan: Arc::new(plan), answer });
         outcomes.push(outcome);

@@ -37,7 +37,9 @@ const DONE: &[(&str, &str)] =
 
 pub(in crate::routes) async fn page(visit: Visit) -> Result<Response, ApiError> {
     let next = links::local(visit.params.get("next").unwrap_or("/")).to_owned();
-    if !visit.actor.is_anonymous() {
+    // An app may want whoever is signed in to prove it once more.
+    let is_asked_again = visit.params.get("again").is_some();
+    if !visit.actor.is_anonymous() && !is_asked_again {
         return Ok(respond::see_other(&next));
     }
     let outcome = Outcome::done(visit.params.get("done"), DONE);

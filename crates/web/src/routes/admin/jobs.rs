@@ -3,7 +3,9 @@
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
+use steelyard_core::Timestamp;
 use steelyard_http::ApiError;
+use steelyard_service::admin::{JobLine, JobProgress};
 use steelyard_service::{Error, Result};
 
 use crate::frame::{Frame, Visit};
@@ -22,6 +24,42 @@ struct Line {
     attempts: i64,
     owner: Option<String>,
     error: Option<String>,
+    progress: Option<Told>,
+}
+
+/// How far a job has come, in words; and in figures for a bar where it is known how far there is to go.
+struct Told {
+    words: String,
+    bar: Option<(u64, u64)>,
+}
+
+fn told(progress: &JobProgress, is_running: bool) -> Told {
+    let count = |count: u64| match &*progress.unit {
+        "bytes" => format::bytes(count),
+        _ => format::full(count),
+    };
+    let unit = if progress.unit == "bytes" { "" } else { &progress.unit };
+    let words = match progress.total.filter(|total| is_running || *total != progress.done) {
+        Some(total) => format!("{} of {} {unit}", count(progress.done), count(total)),
+        None => format!("{} {unit}", count(progress.done)),
+    };
+    let bar = progress.total.filter(|total| is_running && *total > 0);
+    let bar = bar.map(|total| (progress.done.min(total), total));
+    Told { words: words.trim_end().to_owned(), bar }
+}
+
+/// When a job is due, or how long it has run, or when it ended and after how long.
+fn when(row: &JobLine, now: Timestamp) -> String {
+    let since = |start: Timestamp, end: Timestamp| format::span(end.secs() - start.secs());
+    match (&*row.state, row.started_at, row.finished_at) {
+        ("running", Some(start), _) => format!("for {}", since(start, now)),
+        ("done" | "failed", Some(start), Some(end)) => {
+            format!("{}, took {}", format::ago(end, now), since(start, end))
+        }
+        ("done" | "failed", None, Some(end)) => format::ago(end, now),
+        _ if row.run_at > now => format!("due in {}", since(now, row.run_at)),
+        _ => format!("due {}", format::ago(row.run_at, now)),
+    }
 }
 
 #[derive(Template)]
@@ -55,11 +93,8 @@ async fn show(visit: &Visit, status: StatusCode, outcome: Outcome) -> Result<Res
     let now = visit.hub.now();
     let lines = rows.into_iter().map(|row| Line {
         id: row.id,
-        when: match row.finished_at {
-            Some(at) if row.state != "waiting" => format!("ended {}", format::ago(at, now)),
-            _ if row.run_at > now => format!("due in {} s", row.run_at.secs() - now.secs()),
-            _ => format!("due {}", format::ago(row.run_at, now)),
-        },
+        when: when(&row, now),
+        progress: row.progress.as_ref().map(|progress| told(progress, row.state == "running")),
         kind: row.kind,
         subject: row.subject,
         state: row.state,

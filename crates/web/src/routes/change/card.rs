@@ -51,6 +51,16 @@ pub(super) fn is_card(path: &str) -> bool {
     path == "README.md"
 }
 
+/// The template under the metadata that a card has already; with its own where there is none.
+pub(super) fn begin_anew(kind: RepoKind, name: &str, text: &str) -> String {
+    let template = template(kind, name);
+    let metadata = &text[..text.len() - front_matter::body(text).len()];
+    if metadata.trim_start_matches('\u{feff}').is_empty() {
+        return template;
+    }
+    format!("{metadata}{}", front_matter::body(&template))
+}
+
 /// What a card begins with where there is none.
 pub(super) fn template(kind: RepoKind, name: &str) -> String {
     let text = match kind {
@@ -134,6 +144,17 @@ pub(super) async fn mend(visit: &Visit, ground: &Ground, text: &str, id: &str) -
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_template_leaves_the_metadata() {
+        let text = begin_anew(RepoKind::Model, "x", "---\nlicense: mit\n---\n# Old\n");
+        assert!(text.starts_with("---\nlicense: mit\n---\n"), "{text}");
+        assert!(text.contains("# x\n\n") && text.contains("## Intended use"), "{text}");
+        assert!(!text.contains("Old") && text.matches("---").count() == 2, "{text}");
+        assert_eq!(begin_anew(RepoKind::Model, "x", "# Old"), template(RepoKind::Model, "x"));
+        let windows = begin_anew(RepoKind::Model, "x", "---\r\nlicense: mit\r\n---\r\nOld");
+        assert!(windows.starts_with("---\r\nlicense: mit\r\n---\r\n"), "{windows}");
+    }
 
     #[test]
     fn a_template_may_be_committed_as_it_is() {

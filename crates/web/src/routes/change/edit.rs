@@ -244,7 +244,8 @@ async fn rewrite(sent: &Submission, editor: &Editor<'_>, draft: &mut Draft) -> R
     if sent.is_set("fix") {
         draft.text = card::mend(editor.visit, editor.ground, &draft.text, sent.get("fix")).await?;
     } else if sent.get("action") == "template" {
-        draft.text = template(editor.ground);
+        let repo = &editor.ground.snapshot.repo;
+        draft.text = card::begin_anew(kind, repo.repo.name.as_str(), &draft.text);
     }
     Ok(())
 }

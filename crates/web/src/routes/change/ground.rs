@@ -1,6 +1,7 @@
 //! What every change of files stands on: a branch or the ref of a pull request, and what its reader may do there.
 
-use steelyard_core::{Oid, Revision};
+use sha2::Digest as _;
+use steelyard_core::{Oid, Revision, Sha256};
 use steelyard_http::Target;
 use steelyard_service::commits::{CommitRequest, Committed, Operation};
 use steelyard_service::revisions::{Content, EntryKind, Snapshot};
@@ -8,11 +9,6 @@ use steelyard_service::{Action, Error, Result};
 
 use crate::frame::Visit;
 use crate::routes::repo::revision_of;
-
-/// Pull requests that are looked through for the one that a form, sent twice, has opened already.
-const PROPOSALS: usize = 20;
-/// How long ago that may have been, in seconds.
-const TWICE_SECS: i64 = 600;
 
 /// A branch, or the ref of a pull request, that files are to be changed on.
 pub(super) struct Ground {
@@ -85,12 +81,7 @@ impl Ground {
         parent: Option<Oid>,
     ) -> Result<Committed> {
         let repo = &self.snapshot.repo;
-        if message.propose
-            && let Some(number) = self.find_proposal(visit, message, &operations).await?
-        {
-            let oid = self.snapshot.commit;
-            return Ok(Committed { oid, pull_request: Some(number) });
-        }
+        let form = hash_of(&self.revision, message, parent, &operations);
         let request = CommitRequest {
             summary: message.summary.clone(),
             description: message.description.clone(),
@@ -98,7 +89,10 @@ impl Ground {
             operations,
             create_pr: message.propose,
         };
-        visit.hub.commit(&visit.actor, repo.kind, &repo.repo, &self.revision, request).await
+        let (hub, propose) = (&visit.hub, message.propose);
+        let access =
+            hub.commit_access(&visit.actor, repo.kind, &repo.repo, &self.revision, propose).await?;
+        hub.commit_with(access.for_form(form), request).await
     }
 
     /// The revision that shows what was committed.
@@ -120,30 +114,34 @@ impl Ground {
         let (kind, id) = (repo.kind, &repo.repo);
         visit.hub.snapshot(&visit.actor, kind, id, revision, Action::ReadContent).await
     }
+}
 
-    /// The pull request that the same form has opened a moment ago.
-    async fn find_proposal(
-        &self,
-        visit: &Visit,
-        message: &Message,
-        operations: &[Operation],
-    ) -> Result<Option<i64>> {
-        let repo = &self.snapshot.repo;
-        let refs = visit.hub.list_refs(&visit.actor, repo.kind, &repo.repo).await?;
-        let name = visit.actor.user().map(|user| user.name.as_str());
-        let oldest = visit.hub.now().plus_secs(-TWICE_SECS);
-        for (number, full, _) in refs.pull_requests.iter().rev().take(PROPOSALS) {
-            let Ok(proposed) = self.at(visit, &Revision::parse(full)?).await else { continue };
-            let made = proposed.commit_info()?;
-            let is_same = made.title == message.summary
-                && Some(made.author.as_str()) == name
-                && made.date >= oldest;
-            if is_same && holds(&proposed, operations)? {
-                return Ok(number.parse().ok());
-            }
-        }
-        Ok(None)
+/// What a form asks for, so that it is known again when it is sent twice.
+fn hash_of(
+    revision: &str,
+    message: &Message,
+    parent: Option<Oid>,
+    operations: &[Operation],
+) -> Sha256 {
+    let mut hasher = sha2::Sha256::new();
+    let mut add = |field: &[u8]| {
+        hasher.update((field.len() as u64).to_be_bytes());
+        hasher.update(field);
+    };
+    let parent = parent.map(|oid| oid.to_string()).unwrap_or_default();
+    for field in [revision, &*parent, &*message.summary, &*message.description] {
+        add(field.as_bytes());
     }
+    for operation in operations {
+        add(operation.path().as_str().as_bytes());
+        match operation {
+            Operation::File { content, .. } => add(content),
+            Operation::LfsFile { sha256, .. } => add(sha256.as_bytes()),
+            Operation::DeleteFile(_) => add(b"delete a file"),
+            Operation::DeleteFolder(_) => add(b"delete a folder"),
+        }
+    }
+    Sha256::new(hasher.finalize().into())
 }
 
 /// Whether the operations would change nothing any more.

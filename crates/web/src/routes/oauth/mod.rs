@@ -21,6 +21,8 @@ pub(super) fn add(table: &mut Vec<Route>) {
     table.push(Route::new(POST, "/oauth/device/decide", session, what, post(device::decide)));
     let what = "Asks whether an app may come to an account";
     table.push(Route::new(super::GET, "/oauth/authorize", session, what, get(authorize::page)));
+    let (what, anyone) = ("The same, for apps that send a form", Access::Anyone);
+    table.push(Route::new(POST, "/oauth/authorize", anyone, what, post(authorize::take)));
     let what = "Lets an app come to an account, or refuses it";
     table.push(Route::new(POST, "/oauth/authorize/decide", session, what, post(authorize::decide)));
 }

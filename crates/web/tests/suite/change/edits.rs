@@ -176,6 +176,31 @@ async fn a_stranger_proposes_and_cannot_commit() {
 }
 
 #[tokio::test]
+async fn clicks_at_once_propose_once() {
+    for world in World::all().await {
+        world.repo("model", "m", false, &[("a.txt", "old")]).await;
+        let mallory = Session::of(&world, "mallory").await;
+        let page = mallory.get("/alice/m/edit/main/a.txt").await;
+        let parent = field(&page, "parent");
+        let fields = [
+            ("path", "a.txt"),
+            ("text", "better"),
+            ("action", "save"),
+            ("target", "pull"),
+            ("parent", parent.as_str()),
+        ];
+        let clicks = (0..6).map(|_| mallory.post("/alice/m/edit/main/a.txt", &fields));
+        for sent in futures_util::future::join_all(clicks).await {
+            let there = "/alice/m/blob/refs%2Fpr%2F1/a.txt";
+            assert_eq!(sent.header("location"), there, "{}", sent.body);
+        }
+        let changed = [&fields[..1], &[("text", "better still")], &fields[2..]].concat();
+        let other = mallory.post("/alice/m/edit/main/a.txt", &changed).await;
+        assert_eq!(other.header("location"), "/alice/m/blob/refs%2Fpr%2F2/a.txt");
+    }
+}
+
+#[tokio::test]
 async fn what_cannot_be_edited_says_why() {
     for world in World::all().await {
         world.repo("model", "m", false, &[("a.txt", "a"), ("b.txt", "b")]).await;
