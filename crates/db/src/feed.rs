@@ -51,6 +51,10 @@ impl Feed {
                     Some(reading) => reading,
                     None => (dialect::snapshot(conn).await?, 0),
                 };
+                // The same snapshot sees the same transactions.
+                if target == *read {
+                    return Ok(Vec::new());
+                }
                 let rows = dialect::events_between(conn, read, &target, after, limit).await?;
                 let events = rows.iter().map(event).collect::<Result<Vec<_>, _>>()?;
                 let is_full = i64::try_from(events.len()).is_ok_and(|count| count >= limit);

@@ -4,6 +4,7 @@ use steelyard_core::Timestamp;
 
 use crate::batch::{fetch_in, insert_rows, keys};
 use crate::conn::args;
+use crate::repo::{self, RepoRow};
 use crate::{Conn, DbError, Row, Tx, Value};
 
 /// The counters of a repository.
@@ -68,10 +69,28 @@ pub async fn get_stats(conn: &mut Conn, repo_id: i64) -> Result<StatsRow, DbErro
     row.await?.as_ref().map_or_else(|| Ok(StatsRow::unused(repo_id)), stats)
 }
 
-/// The counters of those of the repositories that somebody used, in order of key.
-pub async fn find_stats(conn: &mut Conn, repo_ids: &[i64]) -> Result<Vec<StatsRow>, DbError> {
-    let sql = concat!(columns!(), "WHERE repo_id IN {keys} ORDER BY repo_id");
-    fetch_in(conn, sql, args![], &keys(repo_ids)).await?.iter().map(stats).collect()
+/// Repositories by key with their counters, in order of key, read in one statement.
+pub async fn find_repos_with_stats(
+    conn: &mut Conn,
+    repo_ids: &[i64],
+) -> Result<Vec<(RepoRow, StatsRow)>, DbError> {
+    let sql = concat!(
+        repo::select!(
+            ", s.repo_id, s.downloads_30d, s.downloads_all, s.people_30d, s.ci_30d, s.likes, s.trend, s.updated_at"
+        ),
+        "LEFT JOIN repo_stats s ON s.repo_id = r.id \
+         WHERE r.id IN {keys} AND r.deleted_at IS NULL ORDER BY r.id"
+    );
+    let rows = fetch_in(conn, sql, args![], &keys(repo_ids)).await?;
+    let with_stats = rows.iter().map(|row| {
+        let repo = repo::repo(row)?;
+        let counted = match row.opt_int("repo_id")? {
+            Some(_) => stats(row)?,
+            None => StatsRow::unused(repo.id),
+        };
+        Ok((repo, counted))
+    });
+    with_stats.collect()
 }
 
 /// Counters that changed after `after` (a moment and, among those that changed then, a key), the earliest first.

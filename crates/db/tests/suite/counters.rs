@@ -79,11 +79,12 @@ async fn a_batch_becomes_days_and_sums(base: Base) {
         updated_at: on(DAY, 2),
     };
     assert_eq!(stats_of(&base, a).await, expected);
-    let both = stats::find_stats(&mut base.read().await, &[b, a, b + 9]).await.unwrap();
-    assert_eq!(
-        both.iter().map(|row| (row.repo_id, row.downloads_all)).collect::<Vec<_>>(),
-        [(a, 7), (b, 4)]
-    );
+    let unused = base.repo(("u", user), "unused").await;
+    let keys = [unused, b, a, unused + 9];
+    let found = stats::find_repos_with_stats(&mut base.read().await, &keys).await.unwrap();
+    let found: Vec<_> = found.into_iter().map(|(repo, stats)| (repo.id, stats)).collect();
+    let of = [stats_of(&base, a).await, stats_of(&base, b).await, StatsRow::unused(unused)];
+    assert_eq!(found, [(a, of[0]), (b, of[1]), (unused, of[2])]);
     let late = downloads::list_days(&mut base.read().await, a, DAY).await.unwrap();
     assert_eq!(late.len(), 1);
 }

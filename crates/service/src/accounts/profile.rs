@@ -18,6 +18,8 @@ pub struct Profile {
     pub about: Option<String>,
     /// Where else it can be found.
     pub website: Option<String>,
+    /// Of an organisation the names of its members, of a user those of the organisations they belong to.
+    pub fellows: Vec<String>,
 }
 
 impl Hub {
@@ -28,12 +30,21 @@ impl Hub {
         let mut conn = self.db().read().await?;
         let row = account::find_account(&mut conn, &name).await?.ok_or_else(missing)?;
         let is_org = row.kind == AccountKind::Org;
+        let fellows = match is_org {
+            true => account::list_members(&mut conn, row.id).await?,
+            false => account::list_memberships(&mut conn, row.id).await?,
+        };
         Ok(Profile {
             name: row.name,
             full_name: row.full_name,
             is_org,
             about: row.about,
             website: row.website,
+            fellows: fellows
+                .into_iter()
+                .filter(|(row, _)| row.disabled_at.is_none())
+                .map(|(row, _)| row.name)
+                .collect(),
         })
     }
 }

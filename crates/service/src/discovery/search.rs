@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use steelyard_core::OrgRole;
 use steelyard_core::page::Cursor;
 use steelyard_db::account;
-use steelyard_db::repo::{self, RepoRow};
+use steelyard_db::repo::RepoRow;
 use steelyard_db::stats::{self, StatsRow};
 use steelyard_index::{Facet, FacetCount, IndexError, SearchPage, SearchRequest, Viewer};
 
@@ -107,15 +107,8 @@ impl Hub {
             return Ok(HashMap::new());
         }
         let mut conn = self.db().read().await?;
-        let mut rows = repo::find_repos_by_id(&mut conn, ids).await?;
-        let counted = stats::find_stats(&mut conn, ids).await?;
-        let mut counted: HashMap<i64, StatsRow> =
-            counted.into_iter().map(|stats| (stats.repo_id, stats)).collect();
-        rows.retain(|row| may_read(actor, row, sight.roles.get(&row.owner_id).copied()));
-        let found = rows.into_iter().map(|row| {
-            let stats = counted.remove(&row.id).unwrap_or_else(|| StatsRow::unused(row.id));
-            (row.id, (row, stats))
-        });
-        Ok(found.collect())
+        let mut rows = stats::find_repos_with_stats(&mut conn, ids).await?;
+        rows.retain(|(row, _)| may_read(actor, row, sight.roles.get(&row.owner_id).copied()));
+        Ok(rows.into_iter().map(|(row, stats)| (row.id, (row, stats))).collect())
     }
 }
