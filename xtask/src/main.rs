@@ -3,6 +3,7 @@
 mod bench;
 mod browser;
 mod floors;
+mod fuzz;
 mod openapi;
 mod screenshots;
 mod setup;
@@ -37,6 +38,8 @@ enum Task {
     },
     /// Measures the hub beside nginx, git http-backend and openssl, and prints medians and ratios.
     Bench(bench::Options),
+    /// Throws made-up input at everything that parses what comes from outside, led by what the code covers.
+    Fuzz(fuzz::Options),
     /// Takes pictures of the main pages: three widths, light and dark.
     Screenshots(screenshots::Options),
     /// Checks that crates import downwards only.
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
         Task::Test(options) => test::run(&options),
         Task::Servers { command } => test::with_servers(&command),
         Task::Bench(options) => bench::run(&options),
+        Task::Fuzz(options) => fuzz::run(&options),
         Task::Screenshots(options) => screenshots::run(&options),
         Task::Floors => floors::run(),
         Task::Openapi { check } => openapi::run(check),

@@ -37,8 +37,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     hub.run(&["dev", "seed", "--repos", REPOS, "--into-existing"])?;
     let repo = format!("{OWNER}/all-MiniLM-L6-v2");
     browser::upload_model(&hub.address, &hub.token, &repo, &dir.path().join("home"))?;
+    let code = hub.run(&["admin", "user", "reset", "operator"])?;
     let mut script = browser::script("screenshots.mjs", &hub.address)?;
-    script.arg(&out);
+    script.env("STEELYARD_CODE", code.trim()).arg(&out);
     if options.keep {
         script.arg(root().join("docs/screenshots"));
     } else {

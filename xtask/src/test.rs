@@ -1,6 +1,7 @@
 //! `cargo xtask test`: the one command that says whether the project is in order.
 
 mod servers;
+mod space;
 mod steps;
 
 use std::path::Path;
@@ -44,6 +45,10 @@ pub(crate) fn with_servers(command: &[String]) -> Result<()> {
 pub(crate) fn run(options: &Options) -> Result<()> {
     claim_target_dir()?;
     let mut steps = Steps::default();
+    if !options.fast && !steps.run("room", space::check) {
+        steps.print();
+        bail!("there is too little room on the disk");
+    }
     if !options.fast && !steps.run("setup", setup::run) {
         steps.print();
         bail!("setup failed");
