@@ -59,10 +59,8 @@ fn account(stores: Stores) {
         .env("STEELYARD_MAIL__FOLDER", mail.path().to_str().unwrap());
     let Some(hub) = hub.start() else { return };
     let alice = Client::new(&hub, "alice", &hub.user("alice"));
-    let reset = hub.command(&["admin", "user", "reset", "operator"]);
-    let code = String::from_utf8(reset.stdout).unwrap();
-    let env = [("STEELYARD_MAIL", mail.path()), ("STEELYARD_CODE", Path::new(code.trim()))];
-    let told = alice.browser_with("suite.mjs", &["accounts"], &env).success();
+    let env = [("STEELYARD_MAIL", mail.path())];
+    let told = alice.browser_with("suite.mjs", &["accounts", "applications"], &env).success();
     eprintln!("{told}");
     hub.fsck().unwrap();
 }
@@ -75,6 +73,31 @@ fn people_have_accounts_on_the_embedded_default() {
 #[test]
 fn people_have_accounts_on_servers() {
     account(Stores::ScaledOut);
+}
+
+/// The hub run by its operator.
+fn administer(stores: Stores) {
+    let hub = Hub::on(stores)
+        .env("STEELYARD_ACCOUNTS__SIGN_UP", "invitation")
+        .env("STEELYARD_ACCOUNTS__FAILURES_MAX", "1000");
+    let Some(hub) = hub.start() else { return };
+    let alice = Client::new(&hub, "alice", &hub.user("alice"));
+    let reset = hub.command(&["admin", "user", "reset", "operator"]);
+    let code = String::from_utf8(reset.stdout).unwrap();
+    let env = [("STEELYARD_CODE", Path::new(code.trim()))];
+    let told = alice.browser_with("suite.mjs", &["administering"], &env).success();
+    eprintln!("{told}");
+    hub.fsck().unwrap();
+}
+
+#[test]
+fn operators_run_a_hub_on_the_embedded_default() {
+    administer(Stores::Embedded);
+}
+
+#[test]
+fn operators_run_a_hub_on_servers() {
+    administer(Stores::ScaledOut);
 }
 
 /// Repositories changed by people who made an account for it.

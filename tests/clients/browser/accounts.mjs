@@ -28,21 +28,6 @@ const DOORS = [
   ["reset", "/reset"],
 ];
 
-/** Pages of an administrator. */
-const ADMINISTRATION = [
-  ["overview", "/admin"],
-  ["users", "/admin/users"],
-  ["user", "/admin/users/operator"],
-  ["organisations", "/admin/orgs"],
-  ["repositories", "/admin/repos"],
-  ["jobs", "/admin/jobs"],
-  ["storage", "/admin/storage"],
-  ["events", "/admin/events"],
-  ["configuration", "/admin/configuration"],
-  ["applications", "/settings/applications"],
-  ["device", "/oauth/device"],
-];
-
 /** What an authenticator app shows for this secret (RFC 6238). */
 function totp(secret, at = Date.now()) {
   const bits = [...secret.replaceAll(" ", "")].map((letter) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".indexOf(letter));
@@ -187,21 +172,6 @@ async function everybody_can_use_the_pages_of_accounts(visit) {
   assert.deepEqual(await findings(visit, SETTINGS), []);
 }
 
-/** The operator sets a password with the code that the command printed, and looks at every page of the administration. */
-async function an_administrator_can_use_the_pages_of_administration(visit) {
-  const { page } = visit;
-  await open(page, "/reset");
-  await page.getByLabel("Code").fill(process.env.STEELYARD_CODE);
-  await page.getByLabel("New password").fill(PASSWORD);
-  await page.getByRole("button", { name: "Set the password" }).click();
-  await page.getByText("Your password is set.").waitFor();
-  await signIn(page, "operator");
-  await page.locator("header summary").click();
-  await page.getByRole("link", { name: "Administration" }).click();
-  await page.getByRole("heading", { name: "Administration", level: 1 }).waitFor();
-  assert.deepEqual(await findings(visit, ADMINISTRATION), []);
-}
-
 export const flows = [
   both(a_newcomer_gets_an_account_and_a_token),
   both(a_wrong_password_is_told_and_the_right_one_leads_back),
@@ -209,5 +179,4 @@ export const flows = [
   scripted(another_browser_is_signed_out),
   both(a_forgotten_password_is_set_anew_by_mail),
   scripted(everybody_can_use_the_pages_of_accounts),
-  scripted(an_administrator_can_use_the_pages_of_administration),
 ];

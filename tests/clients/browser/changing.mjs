@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 
 import { findings } from "./accessible.mjs";
-import { open } from "./browser.mjs";
+import { HUB, open } from "./browser.mjs";
 import { join } from "./people.mjs";
 import { both, scripted } from "./ways.mjs";
 
@@ -170,6 +170,96 @@ async function settings_rename_and_delete({ page }) {
   assert.equal((await page.request.get(`${who}/other`)).status(), 404);
 }
 
+async function branches_and_tags_come_and_go({ page }) {
+  const base = await owner(page);
+  await open(page, `${base}/tree/main`);
+  await page.locator("summary", { hasText: "main" }).click();
+  await page.getByRole("link", { name: "New branch or tag" }).click();
+  await page.getByLabel("Name", { exact: true }).first().fill("trial");
+  await page.getByRole("button", { name: "Make the branch" }).click();
+  await page.getByRole("link", { name: "trial", exact: true }).waitFor();
+  await page.getByRole("button", { name: "Protect trial" }).click();
+  await page.getByRole("button", { name: "Unprotect trial" }).click();
+  await page.getByRole("button", { name: "Protect trial" }).waitFor();
+  await page.getByLabel("Name", { exact: true }).last().fill("v1.0");
+  await page.getByLabel("For", { exact: true }).fill("trial");
+  await page.getByLabel(/^Message/).fill("The first");
+  await page.getByRole("button", { name: "Make the tag" }).click();
+  await page.getByRole("link", { name: "v1.0", exact: true }).waitFor();
+  // A file on the branch only.
+  await open(page, `${base}/new/trial`);
+  await page.getByLabel("Path").fill("trial.txt");
+  await page.getByLabel("Text").fill("on trial");
+  await page.getByRole("button", { name: "Create the file" }).click();
+  await page.waitForURL(/\/blob\/trial\//);
+  assert.equal(await text(page, base, "trial.txt", "trial"), "on trial");
+  assert.equal(await text(page, base, "trial.txt"), 404);
+  assert.equal(await text(page, base, "trial.txt", "v1.0"), 404);
+  await open(page, `${base}/refs`);
+  await page.getByRole("button", { name: "Delete trial" }).click();
+  await page.getByRole("button", { name: "Delete trial" }).waitFor({ state: "detached" });
+  await page.getByRole("button", { name: "Delete v1.0" }).click();
+  await page.getByText("There is none.").waitFor();
+  assert.equal(await text(page, base, "trial.txt", "trial"), 404);
+}
+
+/** Somebody who may only read proposes; a second click proposes nothing more. */
+async function a_change_is_proposed({ page }, browser) {
+  const base = await owner(page);
+  const context = await browser.newContext({ baseURL: HUB });
+  const other = await context.newPage();
+  await join(other, `person-${(people += 1)}`);
+  await open(other, `${base}/new/main`);
+  assert.equal(await other.getByLabel(/^to main/).count(), 0, "they may not write to main");
+  await other.getByLabel("Path").fill("idea.txt");
+  await other.getByLabel("Text").fill("what about this");
+  await other.getByLabel(/as a new pull request/).check();
+  await other.getByRole("button", { name: "Create the file" }).dblclick();
+  await other.waitForURL(/\/(blob|tree|discussions|commit)\//);
+  await context.close();
+  assert.equal(await text(page, base, "idea.txt"), 404);
+  assert.equal(await text(page, base, "idea.txt", "refs%2Fpr%2F1"), "what about this");
+  assert.equal(await text(page, base, "idea.txt", "refs%2Fpr%2F2"), 404);
+}
+
+async function a_repository_hides_and_is_liked({ page }, browser) {
+  const base = await owner(page);
+  const context = await browser.newContext({ baseURL: HUB });
+  const other = await context.newPage();
+  await join(other, `person-${(people += 1)}`);
+  await open(other, base);
+  await other.getByRole("button", { name: "0 likes" }).click();
+  await other.getByRole("button", { name: /1 like$/ }).waitFor();
+  await open(other, base);
+  await other.getByRole("button", { name: /1 like$/ }).click();
+  await other.getByRole("button", { name: "0 likes" }).waitFor();
+  await open(page, `${base}/settings`);
+  await page.getByRole("radio", { name: /^only / }).check();
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByRole("status").waitFor();
+  assert.equal((await other.goto(base)).status(), 404);
+  await open(page, `${base}/settings`);
+  await page.getByRole("radio", { name: "everybody" }).check();
+  await page.getByLabel("Who gets the files").selectOption("manual");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByRole("status").waitFor();
+  await open(other, base);
+  assert.equal((await other.request.get(`${base}/resolve/main/README.md`)).status(), 403);
+  await context.close();
+}
+
+async function a_card_begins_with_the_template({ page }) {
+  const base = await owner(page);
+  await open(page, `${base}/edit/main/README.md`);
+  await page.getByRole("button", { name: "Begin with the template" }).click();
+  const draft = page.getByLabel("Text");
+  await page.waitForFunction(() => /## /.test(document.querySelector("textarea[name=text]").value));
+  assert.match(await draft.inputValue(), /^---\nlicense: mit\n/);
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.waitForURL(/\/blob\/main\/README\.md/);
+  assert.match(await text(page, base, "README.md"), /## /);
+}
+
 async function everybody_can_change_things(visit) {
   const base = await owner(visit.page);
   const pages = [
@@ -199,6 +289,10 @@ export const flows = [
   both(a_file_is_written_renamed_and_deleted),
   both(who_was_slower_loses_nothing),
   both(a_card_is_written_with_its_form),
+  both(branches_and_tags_come_and_go),
+  both(a_change_is_proposed),
+  both(a_repository_hides_and_is_liked),
+  both(a_card_begins_with_the_template),
   both(settings_rename_and_delete),
   scripted(everybody_can_change_things),
 ];

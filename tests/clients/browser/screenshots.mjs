@@ -1,4 +1,4 @@
-// Pictures of the main pages: each at three widths, light and dark.
+// Pictures of the main pages, and of some that only who is signed in sees: each at three widths, light and dark.
 //
 // Usage: node screenshots.mjs FOLDER KEPT|- ; the pictures that README and docs show are also written into the folder KEPT.
 
@@ -6,6 +6,7 @@ import { copyFile, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 
 import { HUB, launch, open, visit } from "./browser.mjs";
+import { PASSWORD, signIn } from "./people.mjs";
 
 const [folder, kept] = process.argv.slice(2);
 const SIZES = [[390, 1200], [1280, 1400], [1920, 1200]];
@@ -20,6 +21,18 @@ const KEPT = {
   "compare-1280-light": "compare.png",
   "tensors-1280-dark": "tensors-dark.png",
   "model-390-light": "model-narrow.png",
+  "card-1280-light": "card.png",
+  "jobs-1280-light": "jobs.png",
+};
+
+/** Pages of somebody who may change everything. */
+const INSIDE = {
+  card: `${MINILM}/edit/main/README.md`,
+  upload: `${MINILM}/upload/main`,
+  settings: `${MINILM}/settings`,
+  tokens: "/settings/tokens",
+  admin: "/admin",
+  jobs: "/admin/jobs",
 };
 
 const ids = async (query) => {
@@ -29,7 +42,7 @@ const ids = async (query) => {
   return (found.hits ?? found).map((repo) => repo.id);
 };
 
-/** The twelve pages; which repositories of the catalogue they show depends on what it holds. */
+/** The twelve pages that everybody sees; which repositories of the catalogue they show depends on what it holds. */
 async function pages() {
   // Models that report the same result, so that there is something to compare.
   const measured = await ids("/api/search?type=model&q=eval:mmlu.acc%3E0+params:%3E1B&limit=3");
@@ -50,23 +63,38 @@ async function pages() {
   };
 }
 
+/** The operator sets a password with the code that the command printed. */
+async function setPassword(page) {
+  await open(page, "/reset");
+  await page.getByLabel("Code").fill(process.env.STEELYARD_CODE);
+  await page.getByLabel("New password").fill(PASSWORD);
+  await page.getByRole("button", { name: "Set the password" }).click();
+  await page.getByText("Your password is set.").waitFor();
+}
+
+async function take(page, name, address, colorScheme) {
+  for (const [width, height] of SIZES) {
+    await page.setViewportSize({ width, height });
+    await open(page, address);
+    const picture = `${name}-${width}-${colorScheme}`;
+    const path = join(folder, `${picture}.png`);
+    await page.screenshot({ path });
+    if (kept !== "-" && KEPT[picture]) await copyFile(path, join(kept, KEPT[picture]));
+  }
+}
+
 await mkdir(folder, { recursive: true });
 const browser = await launch();
-for (const [name, address] of Object.entries(await pages())) {
-  for (const colorScheme of THEMES) {
-    const reader = await visit(browser, { colorScheme });
-    for (const [width, height] of SIZES) {
-      await reader.page.setViewportSize({ width, height });
-      await open(reader.page, address);
-      const picture = `${name}-${width}-${colorScheme}`;
-      const path = join(folder, `${picture}.png`);
-      await reader.page.screenshot({ path });
-      if (kept !== "-" && KEPT[picture]) await copyFile(path, join(kept, KEPT[picture]));
-    }
-    // Cards may show pictures from elsewhere, which are not fetched here.
-    reader.allow(/elsewhere: image|ERR_FAILED/);
-    await reader.close();
-  }
-  console.log(`${name}  ${address}`);
+const outside = await pages();
+for (const colorScheme of THEMES) {
+  const reader = await visit(browser, { colorScheme });
+  for (const [name, address] of Object.entries(outside)) await take(reader.page, name, address, colorScheme);
+  if (colorScheme === THEMES[0]) await setPassword(reader.page);
+  await signIn(reader.page, "operator");
+  for (const [name, address] of Object.entries(INSIDE)) await take(reader.page, name, address, colorScheme);
+  // Cards may show pictures from elsewhere, which are not fetched here.
+  reader.allow(/elsewhere: image|ERR_FAILED/);
+  await reader.close();
+  console.log(`${colorScheme}: ${Object.keys({ ...outside, ...INSIDE }).join(", ")}`);
 }
 await browser.close();

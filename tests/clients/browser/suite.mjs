@@ -21,7 +21,7 @@
 import { launch, visit } from "./browser.mjs";
 import * as scene from "./scene.mjs";
 
-const GROUPS = ["reading", "hostile", "accessible", "accounts", "changing", "newcomer"];
+const GROUPS = ["reading", "hostile", "accessible", "accounts", "applications", "administering", "changing", "newcomer"];
 
 /** Every flow that is asked for, once for each way it is to be run. */
 async function wanted(words) {

@@ -87,6 +87,11 @@ impl ProfilePage {
         for line in [&self.profile.about, &self.profile.website].into_iter().flatten() {
             text.push_str(&format!("\n{}\n", hits::escape_cell(line)));
         }
+        if !self.profile.fellows.is_empty() {
+            let what = if self.profile.is_org { "Members" } else { "Member of" };
+            let names = self.profile.fellows.iter().map(|name| format!("[{name}](/{name})"));
+            text.push_str(&format!("\n{what}: {}\n", names.collect::<Vec<_>>().join(", ")));
+        }
         for section in &self.sections {
             let table = hits::as_markdown(&section.rows);
             text.push_str(&format!("\n## {} ({})\n\n{table}", section.title, section.total));
