@@ -3,6 +3,7 @@
 use serde_json::json;
 use steelyard_core::Timestamp;
 use steelyard_db::job::{self, JobLine};
+use steelyard_db::repo::{self, RepoRow};
 
 use super::PAGE;
 use crate::access::administrator;
@@ -21,21 +22,38 @@ pub const SWEEPS: [(&str, &str); 8] = [
     ("repos.purge", "repositories that were deleted a week ago"),
 ];
 
+/// The repository that a job is about.
+fn repo_key(line: &JobLine) -> Option<i64> {
+    line.kind.starts_with("git.").then(|| line.subject.parse().ok()).flatten()
+}
+
 impl Hub {
-    /// Jobs before `before`, newest first, of one state or of all; one more than a page when there is more.
+    /// Jobs before `before`, newest first, of one state or of all, each with the repository that it is about; one more than a
+    /// page when there is more.
     pub async fn admin_jobs(
         &self,
         actor: &Actor,
         state: &str,
         before: Option<i64>,
-    ) -> Result<Vec<JobLine>> {
+    ) -> Result<Vec<(JobLine, Option<RepoRow>)>> {
         administrator(actor)?;
         if !["", "waiting", "running", "done", "failed"].contains(&state) {
             return Err(Error::invalid("state", "must be waiting, running, done or failed"));
         }
         let limit = i64::try_from(PAGE + 1).unwrap_or(i64::MAX);
         let mut conn = self.db().read().await?;
-        Ok(job::list_jobs(&mut conn, state, before.unwrap_or(i64::MAX), limit).await?)
+        let lines = job::list_jobs(&mut conn, state, before.unwrap_or(i64::MAX), limit).await?;
+        let keys: Vec<i64> = lines.iter().filter_map(repo_key).collect();
+        let repos = repo::find_repos_by_id(&mut conn, &keys).await?;
+        let repo_of = |line: &JobLine| {
+            let key = repo_key(line)?;
+            repos.iter().find(|repo| repo.id == key).cloned()
+        };
+        let with_repo = lines.into_iter().map(|line| {
+            let repo = repo_of(&line);
+            (line, repo)
+        });
+        Ok(with_repo.collect())
     }
 
     /// Lets a job that failed for good run again.

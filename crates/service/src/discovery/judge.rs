@@ -18,6 +18,8 @@ const FILES_MAX: usize = 20_000;
 const IDS_MAX: usize = 50;
 /// Names suggested for an id that is not here.
 const NEAREST_MAX: usize = 3;
+/// Ids that are looked at for that, those with most downloads.
+const CANDIDATES_MAX: usize = 50;
 /// Spaces that are told to use a model.
 const SPACES_MAX: usize = 100;
 /// Weight files whose last change is looked up.
@@ -235,11 +237,12 @@ impl Hub {
         Ok(KnownId { key: key.to_owned(), id: id.to_owned(), exists, nearest })
     }
 
-    /// Ids that are here and have the same name, or begin like it.
+    /// Ids that are here and whose name is the same or nearly so, the likeliest first.
     async fn nearest(&self, actor: &Actor, kind: RepoKind, id: &str) -> Result<Vec<String>> {
         let name = id.rsplit('/').next().unwrap_or(id);
-        let stem = &name[..name.floor_char_boundary(name.len() * 2 / 3)];
-        for part in [name, stem] {
+        let beginning = &name[..name.floor_char_boundary(name.len() * 2 / 3)];
+        let end = &name[name.ceil_char_boundary(name.len() / 3)..];
+        for part in [name, beginning, end] {
             if part.len() < 3 {
                 continue;
             }
@@ -247,16 +250,33 @@ impl Hub {
                 kinds: vec![kind],
                 name_contains: vec![part.to_owned()],
                 sort: Sort::Downloads,
-                limit: NEAREST_MAX,
+                limit: CANDIDATES_MAX,
                 ..SearchRequest::default()
             };
             let found = self.search(actor, request).await?;
-            if !found.repos.is_empty() {
-                return Ok(found.repos.iter().map(|one| one.row.repo.to_string()).collect());
+            let ids = found.repos.iter().map(|one| one.row.repo.to_string());
+            let alike = alike(name, ids.collect());
+            if !alike.is_empty() {
+                return Ok(alike);
             }
         }
         Ok(Vec::new())
     }
+}
+
+/// Those of `ids` whose name differs from `name` in few letters, the nearest first.
+fn alike(name: &str, ids: Vec<String>) -> Vec<String> {
+    // Spelling differs in these most often, and they say nothing.
+    let plain = |name: &str| name.to_lowercase().replace(['-', '_', '.'], "");
+    let (wanted, letters) = (plain(name), name.chars().count());
+    let distance = |id: &String| {
+        let name = id.rsplit('/').next().unwrap_or(id);
+        strsim::damerau_levenshtein(&wanted, &plain(name))
+    };
+    let mut near: Vec<(usize, String)> = ids.into_iter().map(|id| (distance(&id), id)).collect();
+    near.retain(|(distance, _)| *distance <= letters / 5);
+    near.sort_by_key(|(distance, _)| *distance);
+    near.into_iter().take(NEAREST_MAX).map(|(_, id)| id).collect()
 }
 
 fn names_source(eval: &evals::Eval) -> bool {
@@ -282,4 +302,20 @@ fn changes(snapshot: &Snapshot, files: &[&str]) -> Result<(Option<i64>, Option<i
         entries.iter().partition(|entry| entry.path == "README.md");
     let latest = |entries: Vec<&Entry>| entries.into_iter().filter_map(date).max();
     Ok((latest(cards).map(Timestamp::millis), latest(weights).map(Timestamp::millis)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_typing_error_is_mended_and_a_like_beginning_is_not() {
+        let ids = ["acme/Base-2", "acme/search-v2-16x", "other/search-qa", "acme/search_qas"];
+        let ids = || ids.map(str::to_owned).to_vec();
+        assert_eq!(alike("search_qa", ids()), ["other/search-qa", "acme/search_qas"]);
+        assert_eq!(alike("saerch_qa", ids()), ["other/search-qa"]);
+        assert_eq!(alike("Base", ids()), [] as [&str; 0]);
+        assert_eq!(alike("base2", ids()), ["acme/Base-2"]);
+        assert_eq!(alike("wikihow", ids()), [] as [&str; 0]);
+    }
 }

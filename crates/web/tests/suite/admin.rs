@@ -238,7 +238,14 @@ async fn jobs_show_how_far_they_are(world: World) {
     tx.execute(sql, vec![started.into()]).await.unwrap();
     tx.commit().await.unwrap();
     let browser = root(&world).await;
+    world.repo("model", "m", false, &[("a.txt", "a")]).await;
+    let mut tx = world.test.db.write().await.unwrap();
+    let named = "INSERT INTO job (kind, subject, state, run_at, attempts, created_at) \
+                 SELECT 'git.drop', CAST(id AS TEXT), 'waiting', 1, 0, 1 FROM repo";
+    tx.execute(named, Vec::new()).await.unwrap();
+    tx.commit().await.unwrap();
     let page = browser.get("/admin/jobs").await;
+    page.has(&["<td><a href=\"/alice/m\">alice/m</a></td>"]);
     page.has(&[
         "<progress max=\"1000000000\" value=\"250000000\"",
         "250 MB of 1.00 GB",

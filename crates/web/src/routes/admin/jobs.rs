@@ -11,7 +11,7 @@ use steelyard_service::{Error, Result};
 use crate::frame::{Frame, Visit};
 use crate::routes::account::Outcome;
 use crate::submission::Submission;
-use crate::{format, respond};
+use crate::{format, links, respond};
 
 const STATES: [&str; 4] = ["waiting", "running", "failed", "done"];
 
@@ -19,6 +19,8 @@ struct Line {
     id: i64,
     kind: String,
     subject: String,
+    /// Address and name of the repository that it is about.
+    repo: Option<(String, String)>,
     state: String,
     when: String,
     attempts: i64,
@@ -87,11 +89,12 @@ async fn show(visit: &Visit, status: StatusCode, outcome: Outcome) -> Result<Res
     let before = visit.params.get("before").and_then(|before| before.parse().ok());
     let mut rows = visit.hub.admin_jobs(&visit.actor, &state, before).await?;
     let more = super::cut(&mut rows);
-    let next = rows.last().filter(|_| more).map(|last| {
+    let next = rows.last().filter(|_| more).map(|(last, _)| {
         super::next("/admin/jobs", &[("state", &*state), ("before", &last.id.to_string())])
     });
     let now = visit.hub.now();
-    let lines = rows.into_iter().map(|row| Line {
+    let lines = rows.into_iter().map(|(row, repo)| Line {
+        repo: repo.map(|repo| (links::repo(repo.kind, &repo.repo), repo.repo.to_string())),
         id: row.id,
         when: when(&row, now),
         progress: row.progress.as_ref().map(|progress| told(progress, row.state == "running")),
