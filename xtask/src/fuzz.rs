@@ -103,6 +103,7 @@ fn fuzz(name: &str, program: &Path, folder: &Path, seconds: u32) -> Result<()> {
         format!("-rss_limit_mb={MEMORY_MIB}"),
         format!("-timeout={SECONDS_MAX}"),
         "-print_final_stats=1".to_owned(),
+        "-print_funcs=0".to_owned(),
         "-verbosity=0".to_owned(),
     ]);
     command.arg(&corpus);
