@@ -166,6 +166,44 @@ async function a_forgotten_password_is_set_anew_by_mail({ page }) {
   assert.match(await account(page).innerText(), new RegExp(name));
 }
 
+async function a_profile_is_written_and_a_key_is_kept({ page }) {
+  const name = fresh("vain");
+  await join(page, name);
+  await open(page, "/settings/profile");
+  await page.getByLabel("Display name").fill("Ada & Co");
+  await page.getByLabel("About").fill("Weighs <b>things</b>.");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByRole("status").waitFor();
+  await page.getByRole("link", { name: "See the page" }).click();
+  await page.getByText("Weighs <b>things</b>.").waitFor();
+  await page.getByText("Ada & Co").waitFor();
+  await open(page, "/settings/keys");
+  await page.getByLabel(/^Title/).fill("laptop");
+  await page.getByLabel("Public key").fill("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl me@laptop");
+  await page.getByRole("button", { name: "Add the key" }).click();
+  await page.getByText(/SHA256:/).waitFor();
+  await page.getByRole("button", { name: "Delete laptop" }).click();
+  await page.getByText("You have no key here.").waitFor();
+}
+
+async function a_password_is_changed({ page }, browser) {
+  const name = fresh("changed");
+  await join(page, name);
+  const other = await browser.newContext({ baseURL: HUB });
+  const there = await other.newPage();
+  await signIn(there, name);
+  await open(page, "/settings/password");
+  await page.getByLabel("Current password").first().fill(PASSWORD);
+  await page.getByLabel("New password").fill("a-newer-password-3");
+  await page.getByRole("button", { name: "Change the password" }).click();
+  await page.getByRole("status").waitFor();
+  await there.goto("/settings/profile");
+  assert.equal(new URL(there.url()).pathname, "/login", "other browsers are signed out");
+  await signIn(there, name, "a-newer-password-3");
+  await open(there, "/settings/profile");
+  await other.close();
+}
+
 async function everybody_can_use_the_pages_of_accounts(visit) {
   assert.deepEqual(await findings(visit, DOORS), []);
   await join(visit.page, fresh("looker"));
@@ -178,5 +216,7 @@ export const flows = [
   both(a_second_factor_is_asked_for),
   scripted(another_browser_is_signed_out),
   both(a_forgotten_password_is_set_anew_by_mail),
+  both(a_profile_is_written_and_a_key_is_kept),
+  both(a_password_is_changed),
   scripted(everybody_can_use_the_pages_of_accounts),
 ];

@@ -193,6 +193,47 @@ async function history_shows_what_changed({ page }) {
   assert.deepEqual(ofFile, ["Train for longer", "Add the model"]);
 }
 
+async function lines_are_blamed_and_revisions_compared({ page }) {
+  await open(page, "/alice/zoo-bert/blob/main/train.py");
+  await page.getByRole("link", { name: "Blame" }).click();
+  const blamed = page.getByRole("row").filter({ hasText: "ROUNDS = 30" });
+  await blamed.getByRole("link", { name: "Train for longer" }).waitFor();
+  const first = page.getByRole("row").filter({ hasText: "import zoo" });
+  await first.getByRole("link", { name: "Add the model" }).click();
+  await heading(page, "Add the model", 2).or(page.getByRole("heading", { name: "Add the model" })).first().waitFor();
+  const before = new URL(page.url()).pathname.split("/").pop();
+  await tab(page, "History").click();
+  await page.getByRole("link", { name: /^Compare/ }).last().click();
+  await page.getByLabel("What changes from").fill(before);
+  await page.getByLabel("to", { exact: true }).fill("main");
+  await page.getByRole("button", { name: "Compare" }).click();
+  await page.getByRole("row").filter({ hasText: "Add weights" }).waitFor();
+  await page.getByRole("link", { name: "model.safetensors" }).waitFor();
+  const changed = (await page.getByRole("row").allInnerTexts()).map((line) => line.replaceAll(/\s+/g, " ").trim());
+  assert.ok(changed.some((line) => /^4 \+ ROUNDS = 30$/.test(line)), changed.join("\n"));
+  await page.getByRole("link", { name: "The other way round" }).click();
+  await page.getByText(/has no commit that/).waitFor();
+}
+
+async function the_doctor_finds_what_is_wrong({ page }) {
+  await open(page, "/doctor");
+  await page.getByLabel("Request, traceback or address").fill(`${process.env.HF_ENDPOINT}/alice/zoo-bert/resolve/main/confg.json`);
+  await page.getByRole("button", { name: "Examine" }).click();
+  await page.getByRole("heading", { name: "Findings" }).waitFor();
+  await page.getByRole("listitem").filter({ hasText: "There is no file “confg.json” at main" }).waitFor();
+}
+
+async function guides_and_the_interface_are_read({ page }) {
+  await open(page, "/");
+  await page.getByRole("contentinfo").getByRole("link", { name: "Guides" }).click();
+  await page.getByRole("link", { name: "The HTTP interface" }).click();
+  await page.getByLabel("Find").fill("whoami");
+  await page.getByRole("button", { name: "Show" }).click();
+  await page.getByRole("link", { name: "GET /api/whoami-v2" }).waitFor();
+  await page.getByRole("contentinfo").getByRole("link", { name: "llms.txt" }).click();
+  await page.getByText("# Steelyard").waitFor();
+}
+
 async function models_are_compared({ page }) {
   await open(page, "/");
   await page.getByRole("navigation", { name: "Main" }).getByRole("link", { name: "Compare" }).click();
@@ -283,6 +324,9 @@ export const flows = [
     every_kind_of_file_has_its_viewer,
     weights_are_read_by_their_header,
     history_shows_what_changed,
+    lines_are_blamed_and_revisions_compared,
+    the_doctor_finds_what_is_wrong,
+    guides_and_the_interface_are_read,
     models_are_compared,
     help_and_people_are_found,
     what_is_missing_says_so,
