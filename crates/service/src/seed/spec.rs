@@ -141,8 +141,19 @@ impl Catalogue {
         let bytes =
             usize::try_from(whole(300.0 * 10_f64.powf(chance.unit().powi(2)))).unwrap_or(300);
         let mut text = format!("# {}\n\n", self.name(index).replace('-', " "));
-        let headings =
-            ["Model description", "Intended uses", "Training", "Evaluation", "Limitations"];
+        let headings = match self.kind(index) {
+            RepoKind::Dataset => [
+                "Dataset description",
+                "Uses",
+                "Dataset structure",
+                "Dataset creation",
+                "Limitations",
+            ],
+            RepoKind::Space => ["What it does", "How to use it", "Models", "Limits", "Thanks"],
+            RepoKind::Model | RepoKind::Kernel => {
+                ["Model description", "Intended uses", "Training", "Evaluation", "Limitations"]
+            }
+        };
         for heading in &headings[..(bytes / 500).clamp(1, headings.len())] {
             if text.len() > bytes {
                 break;
