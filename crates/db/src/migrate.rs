@@ -112,3 +112,33 @@ fn migrator(text: impl Fn(&Source) -> &'static str) -> Migrator {
     });
     Migrator::with_migrations(migrations.collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How the SHA-384 of each migration begins, on SQLite and PostgreSQL. A database remembers those that it was given and
+    /// takes no other in their place, so what was once on main goes into a new migration when it is to be different.
+    const GIVEN: [(u64, u64); 6] = [
+        (0x7d54_be9a_9267_7671, 0x0a18_a724_00ef_20c7),
+        (0x8c0d_43b5_baf1_7b15, 0x7f1a_be42_01db_d810),
+        (0xfac8_ef5c_e9b9_419f, 0x3587_0a72_af68_bffe),
+        (0xf35b_69c5_fe89_f19d, 0x77df_982d_f1ff_2fc4),
+        (0xdec8_b947_c865_fd3b, 0x7032_e5ae_c858_e3b9),
+        (0xbba1_8352_84a2_f318, 0x7d65_1e1d_44a3_d952),
+    ];
+
+    fn beginnings(text: impl Fn(&Source) -> &'static str) -> Vec<u64> {
+        let beginning = |migration: &Migration| {
+            migration.checksum.iter().take(8).fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+        };
+        migrator(text).iter().map(beginning).collect()
+    }
+
+    #[test]
+    fn what_a_database_was_given_never_changes() {
+        let (sqlite, postgres): (Vec<u64>, Vec<u64>) = GIVEN.into_iter().unzip();
+        assert_eq!(beginnings(|source| source.sqlite), sqlite);
+        assert_eq!(beginnings(|source| source.postgres), postgres);
+    }
+}

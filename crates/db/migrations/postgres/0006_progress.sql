@@ -8,3 +8,5 @@ ALTER TABLE discussion ADD COLUMN form_hash BYTEA;
 CREATE INDEX discussion_form ON discussion (repo_id, author_id, form_hash) WHERE form_hash IS NOT NULL;
 -- When whoever let an app in had signed in themselves.
 ALTER TABLE oauth_code ADD COLUMN auth_time BIGINT;
+-- Whoever signs in may name their address instead of their name.
+CREATE INDEX account_email ON account (LOWER(email));

@@ -3,8 +3,6 @@ ALTER TABLE account ADD COLUMN about TEXT;
 ALTER TABLE account ADD COLUMN website TEXT;
 -- When an administrator took the account out of service; its tokens and sessions are good for nothing since then.
 ALTER TABLE account ADD COLUMN disabled_at INTEGER;
--- Whoever signs in may name their address instead.
-CREATE INDEX account_email ON account (LOWER(email));
 ALTER TABLE token ADD COLUMN used_at INTEGER;
 ALTER TABLE token ADD COLUMN expires_at INTEGER;
 CREATE INDEX token_user ON token (user_id, id);
