@@ -8,7 +8,7 @@ use crate::conn::args;
 use crate::evals::Eval;
 use crate::lineage::BaseRow;
 use crate::row::clean;
-use crate::stats::StatsRow;
+use crate::stats::{self, StatsRow};
 use crate::{Conn, DbError, Row, Tx, evals, lineage};
 
 /// Keeps the text of a card to search in; `None` when there is no card any more.
@@ -109,7 +109,7 @@ pub struct IndexRow {
 /// What is asked of the tables beside `repo`, for a range of keys and for a list of them. Each statement is a plain range,
 /// without joins and conditions: a server that has no statistics yet would else read whole tables for every page.
 macro_rules! beside {
-    ($select:literal) => {
+    ($select:expr) => {
         Beside {
             between: concat!($select, " WHERE repo_id > $1 AND repo_id <= $2 ORDER BY repo_id"),
             listed: concat!($select, " WHERE repo_id IN {keys} ORDER BY repo_id"),
@@ -124,9 +124,7 @@ struct Beside {
 
 const CARDS: Beside = beside!("SELECT repo_id, body FROM repo_card");
 const WEIGHTS: Beside = beside!("SELECT repo_id, weights FROM repo_weights");
-const STATS: Beside = beside!(
-    "SELECT repo_id, downloads_30d, downloads_all, people_30d, ci_30d, likes, trend, updated_at FROM repo_stats"
-);
+const STATS: Beside = beside!(concat!("SELECT ", stats::columns!(), " FROM repo_stats"));
 
 macro_rules! select_index {
     () => {

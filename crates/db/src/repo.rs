@@ -50,11 +50,11 @@ macro_rules! select {
     () => {
         $crate::repo::select!("")
     };
-    ($more:literal) => {
+    ($($more:expr),+) => {
         concat!(
             "SELECT r.id, r.public_id, r.kind, r.owner_id, a.kind AS owner_kind, a.name AS owner_name, r.name, \
              r.creator_id, r.visibility, r.gated, r.disabled, r.created_at, r.last_modified, r.settings, r.facts",
-            $more,
+            $($more,)+
             " FROM repo r JOIN account a ON a.id = r.owner_id "
         )
     };

@@ -44,11 +44,13 @@ impl StatsRow {
     }
 }
 
+/// What [`stats`] reads.
 macro_rules! columns {
     () => {
-        "SELECT repo_id, downloads_30d, downloads_all, people_30d, ci_30d, likes, trend, updated_at FROM repo_stats "
+        "repo_id, downloads_30d, downloads_all, people_30d, ci_30d, likes, trend, updated_at"
     };
 }
+pub(crate) use columns;
 
 pub(crate) fn stats(row: &Row) -> Result<StatsRow, DbError> {
     Ok(StatsRow {
@@ -65,7 +67,8 @@ pub(crate) fn stats(row: &Row) -> Result<StatsRow, DbError> {
 
 /// The counters of a repository.
 pub async fn get_stats(conn: &mut Conn, repo_id: i64) -> Result<StatsRow, DbError> {
-    let row = conn.fetch_optional(concat!(columns!(), "WHERE repo_id = $1"), args![repo_id]);
+    let sql = concat!("SELECT ", columns!(), " FROM repo_stats WHERE repo_id = $1");
+    let row = conn.fetch_optional(sql, args![repo_id]);
     row.await?.as_ref().map_or_else(|| Ok(StatsRow::unused(repo_id)), stats)
 }
 
@@ -75,9 +78,7 @@ pub async fn find_repos_with_stats(
     repo_ids: &[i64],
 ) -> Result<Vec<(RepoRow, StatsRow)>, DbError> {
     let sql = concat!(
-        repo::select!(
-            ", s.repo_id, s.downloads_30d, s.downloads_all, s.people_30d, s.ci_30d, s.likes, s.trend, s.updated_at"
-        ),
+        repo::select!(", ", columns!()),
         "LEFT JOIN repo_stats s ON s.repo_id = r.id \
          WHERE r.id IN {keys} AND r.deleted_at IS NULL ORDER BY r.id"
     );
@@ -102,8 +103,9 @@ pub async fn list_changed(
     limit: i64,
 ) -> Result<Vec<StatsRow>, DbError> {
     let sql = concat!(
+        "SELECT ",
         columns!(),
-        "WHERE updated_at > $1 OR (updated_at = $1 AND repo_id > $2) ORDER BY updated_at, repo_id LIMIT $3"
+        " FROM repo_stats WHERE updated_at > $1 OR (updated_at = $1 AND repo_id > $2) ORDER BY updated_at, repo_id LIMIT $3"
     );
     conn.fetch_all(sql, args![after.0, after.1, limit]).await?.iter().map(stats).collect()
 }

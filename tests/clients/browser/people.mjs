@@ -21,6 +21,15 @@ export async function signIn(page, name, password = PASSWORD) {
   await submit(page, name, password);
 }
 
+/** Sets a first or a new password with a code that an administrator handed out. */
+export async function setPassword(page, code, password = PASSWORD) {
+  await open(page, "/reset");
+  await page.getByLabel("Code").fill(code);
+  await page.getByLabel("New password").fill(password);
+  await page.getByRole("button", { name: "Set the password" }).click();
+  await page.getByText("Your password is set.").waitFor();
+}
+
 /** Makes an account through the page for it, on a hub that lets everybody; its owner is then signed in. */
 export async function join(page, name, password = PASSWORD) {
   await open(page, "/join");

@@ -6,7 +6,7 @@ import { copyFile, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 
 import { HUB, launch, open, visit } from "./browser.mjs";
-import { PASSWORD, signIn } from "./people.mjs";
+import { setPassword, signIn } from "./people.mjs";
 
 const [folder, kept] = process.argv.slice(2);
 const SIZES = [[390, 1200], [1280, 1400], [1920, 1200]];
@@ -63,15 +63,6 @@ async function pages() {
   };
 }
 
-/** The operator sets a password with the code that the command printed. */
-async function setPassword(page) {
-  await open(page, "/reset");
-  await page.getByLabel("Code").fill(process.env.STEELYARD_CODE);
-  await page.getByLabel("New password").fill(PASSWORD);
-  await page.getByRole("button", { name: "Set the password" }).click();
-  await page.getByText("Your password is set.").waitFor();
-}
-
 async function take(page, name, address, colorScheme) {
   for (const [width, height] of SIZES) {
     await page.setViewportSize({ width, height });
@@ -89,7 +80,7 @@ const outside = await pages();
 for (const colorScheme of THEMES) {
   const reader = await visit(browser, { colorScheme });
   for (const [name, address] of Object.entries(outside)) await take(reader.page, name, address, colorScheme);
-  if (colorScheme === THEMES[0]) await setPassword(reader.page);
+  if (colorScheme === THEMES[0]) await setPassword(reader.page, process.env.STEELYARD_CODE);
   await signIn(reader.page, "operator");
   for (const [name, address] of Object.entries(INSIDE)) await take(reader.page, name, address, colorScheme);
   // Cards may show pictures from elsewhere, which are not fetched here.

@@ -81,7 +81,9 @@ impl Ground {
         parent: Option<Oid>,
     ) -> Result<Committed> {
         let repo = &self.snapshot.repo;
-        let form = hash_of(&self.revision, message, parent, &operations);
+        let (hub, propose) = (&visit.hub, message.propose);
+        // Twice the same commit is one; twice the same proposal would be two.
+        let form = propose.then(|| hash_of(&self.revision, message, parent, &operations));
         let request = CommitRequest {
             summary: message.summary.clone(),
             description: message.description.clone(),
@@ -89,10 +91,13 @@ impl Ground {
             operations,
             create_pr: message.propose,
         };
-        let (hub, propose) = (&visit.hub, message.propose);
         let access =
             hub.commit_access(&visit.actor, repo.kind, &repo.repo, &self.revision, propose).await?;
-        hub.commit_with(access.for_form(form), request).await
+        let access = match form {
+            Some(form) => access.for_form(form),
+            None => access,
+        };
+        hub.commit_with(access, request).await
     }
 
     /// The revision that shows what was committed.

@@ -13,7 +13,7 @@ use crate::frame::{Frame, Visit};
 use crate::submission::Submission;
 use crate::{links, respond};
 
-/// What an app may send along, in the order of the fields of [`AuthorizeRequest`].
+/// What an app may send along: the fields of [`AuthorizeRequest`].
 const FIELDS: [&str; 10] = [
     "client_id",
     "redirect_uri",
@@ -47,29 +47,18 @@ struct AuthorizePage {
 }
 
 fn request<'v>(value: impl Fn(&str) -> &'v str) -> AuthorizeRequest {
-    let [
-        client_id,
-        redirect_uri,
-        response_type,
-        scope,
-        state,
-        nonce,
-        challenge,
-        method,
-        prompt,
-        max_age,
-    ] = FIELDS.map(|name| value(name).to_owned());
+    let given = |name| value(name).to_owned();
     AuthorizeRequest {
-        client_id,
-        redirect_uri,
-        response_type,
-        scope,
-        state,
-        nonce,
-        code_challenge: challenge,
-        code_challenge_method: method,
-        prompt,
-        max_age,
+        client_id: given("client_id"),
+        redirect_uri: given("redirect_uri"),
+        response_type: given("response_type"),
+        scope: given("scope"),
+        state: given("state"),
+        nonce: given("nonce"),
+        code_challenge: given("code_challenge"),
+        code_challenge_method: given("code_challenge_method"),
+        prompt: given("prompt"),
+        max_age: given("max_age"),
     }
 }
 
