@@ -5,7 +5,7 @@
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use sqlx::sqlite::SqliteConnectOptions;
@@ -17,6 +17,8 @@ use crate::DbError;
 
 /// How long a caller waits for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long opening waits for another process before it looks again.
+const OPEN_AGAIN_AFTER: Duration = Duration::from_millis(20);
 /// How long closing waits for connections in use.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -49,7 +51,7 @@ impl SqlitePool {
         let idle = self.idle.lock().pop();
         let conn = match idle {
             Some(conn) => conn,
-            None => self.options.connect().await?,
+            None => self.open().await?,
         };
         Ok(Lease {
             conn: Some(conn),
@@ -57,6 +59,22 @@ impl SqlitePool {
             permit: Some(permit),
             in_transaction: false,
         })
+    }
+
+    /// Opens a connection. SQLite waits for other processes before it reads or writes, but not before it turns on the
+    /// log of a new file, so this waits in its place.
+    async fn open(&self) -> Result<SqliteConnection, DbError> {
+        let started = Instant::now();
+        loop {
+            match self.options.connect().await.map_err(DbError::from) {
+                Err(DbError::Unavailable(sqlx::Error::Database(_)))
+                    if started.elapsed() < ACQUIRE_TIMEOUT =>
+                {
+                    tokio::time::sleep(OPEN_AGAIN_AFTER).await;
+                }
+                result => return result,
+            }
+        }
     }
 
     /// Waits for the connections in use, closes all, and gives out none any more.
