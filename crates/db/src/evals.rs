@@ -150,10 +150,28 @@ pub async fn replace(
     tx.insert_later(insert_into!(), rows.into_iter()).await
 }
 
-/// The results of a repository and its pull requests, in the order they were written.
+/// True of the results of a default branch, and of those that an open pull request proposes and the default branch does
+/// not report itself.
+macro_rules! is_current {
+    () => {
+        "(e.pull_request IS NULL OR (EXISTS (SELECT 1 FROM discussion d WHERE d.repo_id = e.repo_id \
+         AND d.num = e.pull_request AND d.status IN ('open', 'draft')) \
+         AND NOT EXISTS (SELECT 1 FROM eval_result h WHERE h.repo_id = e.repo_id AND h.pull_request IS NULL \
+         AND h.source = e.source AND h.dataset_folded = e.dataset_folded AND h.metric = e.metric \
+         AND COALESCE(h.config, '') = COALESCE(e.config, '') AND COALESCE(h.split, '') = COALESCE(e.split, '') \
+         AND COALESCE(h.shots, -1) = COALESCE(e.shots, -1) AND h.value = e.value)))"
+    };
+}
+
+/// The results of a repository, then those that its open pull requests propose, each in the order they were written.
 pub async fn list_of_repo(conn: &mut Conn, repo_id: i64) -> Result<Vec<Eval>, DbError> {
-    let sql =
-        concat!("SELECT ", columns!(), " FROM eval_result e WHERE e.repo_id = $1 ORDER BY e.id");
+    let sql = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM eval_result e WHERE e.repo_id = $1 AND ",
+        is_current!(),
+        " ORDER BY COALESCE(e.pull_request, 0), e.id"
+    );
     conn.fetch_all(sql, args![repo_id]).await?.iter().map(eval).collect()
 }
 
@@ -204,7 +222,8 @@ pub struct DatasetEval {
     pub eval: Eval,
 }
 
-/// The results that were reported on a dataset, of repositories the viewer may see.
+/// The results that were reported on a dataset, of repositories the viewer may see: those of default branches first, then
+/// those that open pull requests propose and their repositories do not report themselves.
 pub async fn list_of_dataset(
     conn: &mut Conn,
     dataset: &str,
@@ -217,10 +236,13 @@ pub async fn list_of_dataset(
         columns!(),
         ", r.kind, r.name, a.kind AS owner_kind, a.name AS owner_name, a.full_name AS owner_full_name \
          FROM eval_result e JOIN repo r ON r.id = e.repo_id JOIN account a ON a.id = r.owner_id \
-         WHERE e.dataset_folded = $1 AND r.deleted_at IS NULL AND NOT r.disabled"
+         WHERE e.dataset_folded = $1 AND r.deleted_at IS NULL AND NOT r.disabled AND ",
+        is_current!()
     ));
     sql.push_str(&viewer.condition(&mut values));
-    sql.push_str(" ORDER BY e.metric, e.id LIMIT $2");
+    sql.push_str(
+        " ORDER BY CASE WHEN e.pull_request IS NULL THEN 0 ELSE 1 END, e.metric, e.id LIMIT $2",
+    );
     let rows = conn.fetch_dynamic(sql, values).await?;
     rows.iter().map(of_dataset).collect()
 }

@@ -17,6 +17,7 @@ export const PAGES = [
   ["dataset", "/datasets/alice/zoo-rows"],
   ["space", "/spaces/alice/zoo-demo"],
   ["report", `${BERT}/report`],
+  ["leaderboard", "/datasets/alice/zoo-rows/leaderboard"],
   ["files", `${BERT}/tree/main`],
   ["code", `${BERT}/blob/main/train.py`],
   ["markdown", `${BERT}/blob/main/docs/notes.md`],

@@ -249,6 +249,30 @@ async function models_are_compared({ page }) {
   await page.getByRole("columnheader", { name: "alice/zoo-tune" }).waitFor();
 }
 
+async function a_leaderboard_ranks_what_was_measured_alike({ page }) {
+  await open(page, "/datasets/alice/zoo-rows");
+  await tab(page, "Leaderboard").click();
+  const rows = (table) => table.getByRole("row").allInnerTexts();
+  const [alike, other] = [page.getByRole("table").first(), page.getByRole("table").nth(1)];
+  const told = (await rows(alike)).slice(1).map((row) => row.split("\t").slice(0, 4).map((cell) => cell.trim()));
+  assert.deepEqual(told, [
+    ["1", "alice/zoo-tune", "0.902", "third-party"],
+    ["2", "alice/zoo-bert", "0.874", "self-reported"],
+  ]);
+  await page.getByText(/Not told.*shots, prompt format, harness/).first().waitFor();
+  await page.getByText("config animals, 5-shot, harness lm-eval", { exact: false }).waitFor();
+  assert.match((await rows(other))[1], /alice\/zoo-bert.*61\.5.*proposed in #1/s);
+  await page.getByRole("link", { name: "Only models that are not made from others" }).click();
+  await page.getByRole("link", { name: "Also models made from others" }).waitFor();
+  assert.equal(await page.getByRole("link", { name: "alice/zoo-tune" }).count(), 0);
+  await page.getByRole("link", { name: "proposed in #1" }).click();
+  await page.getByRole("rowheader").getByRole("link", { name: "zoo.yaml" }).waitFor();
+  await open(page, "/alice/zoo-bert");
+  await page.getByRole("link", { name: "proposed in #1" }).waitFor();
+  await open(page, "/datasets/alice/zoo-rows/leaderboard.md");
+  await page.getByText("| 2 | alice/zoo-bert | 0.874 | self-reported |", { exact: false }).waitFor();
+}
+
 async function help_and_people_are_found({ page }) {
   await open(page, "/");
   await page.getByRole("navigation", { name: "Main" }).getByRole("link", { name: "Set up" }).click();
@@ -328,6 +352,7 @@ export const flows = [
     the_doctor_finds_what_is_wrong,
     guides_and_the_interface_are_read,
     models_are_compared,
+    a_leaderboard_ranks_what_was_measured_alike,
     help_and_people_are_found,
     what_is_missing_says_so,
   ].map(both),

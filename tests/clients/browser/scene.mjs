@@ -18,15 +18,15 @@ async function ask(method, path, body, type = "application/json") {
 export const repo = (kind, name, more = {}) =>
   ask("POST", "/api/repos/create", JSON.stringify({ name, type: kind, ...more }));
 
-/** Commits files, texts or bytes, to main; returns the commit's id. */
-export async function commit(kind, name, summary, files) {
+/** Commits files, texts or bytes, to main or as a pull request; returns the commit's id. */
+export async function commit(kind, name, summary, files, { proposed = false } = {}) {
   const lines = [{ key: "header", value: { summary } }];
   for (const [path, content] of Object.entries(files)) {
     const value = { path, content: Buffer.from(content).toString("base64"), encoding: "base64" };
     lines.push({ key: "file", value });
   }
   const body = lines.map((line) => JSON.stringify(line)).join("\n");
-  const made = await ask("POST", `/api/${kind}s/${ALICE}/${name}/commit/main`, body, "application/x-ndjson");
+  const made = await ask("POST", `/api/${kind}s/${ALICE}/${name}/commit/main${proposed ? "?create_pr=1" : ""}`, body, "application/x-ndjson");
   return made.commitOid;
 }
 
@@ -104,6 +104,23 @@ const NOTEBOOK = {
   ],
 };
 
+const TUNE_INDEX = `model-index:
+- name: zoo-tune
+  results:
+  - task: {type: fill-mask}
+    dataset: {name: Zoo, type: ${ALICE}/zoo-rows, split: test}
+    metrics:
+    - {type: acc, value: 0.902}
+    source: {name: Zoo paper, url: "https://example.org/zoo"}
+`;
+
+/** What somebody else measured. */
+const PROPOSED = `- dataset: {id: ${ALICE}/zoo-rows, task_id: animals}
+  value: 61.5
+  source: {name: Logs of the runs, url: "https://example.org/logs"}
+  notes: 5-shot, lm-eval v0.4.8
+`;
+
 const FILES = {
   "README.md": BERT_CARD,
   "config.json": JSON.stringify({ model_type: "bert", architectures: ["BertForMaskedLM"], vocab_size: 100 }, null, 2),
@@ -135,7 +152,7 @@ async function models() {
   });
   await commit("model", "zoo-bert", "Train for longer", { "train.py": FILES["train.py"].replace("= 3", "= 30") });
   await repo("model", "zoo-tune");
-  const card = `---\nlicense: mit\nbase_model: ${ALICE}/zoo-bert\nbase_model_relation: finetune\npipeline_tag: fill-mask\n---\n# Zoo tune\n`;
+  const card = `---\nlicense: mit\nbase_model: ${ALICE}/zoo-bert\nbase_model_relation: finetune\npipeline_tag: fill-mask\n${TUNE_INDEX}---\n# Zoo tune\n`;
   await commit("model", "zoo-tune", "Add the model", {
     "README.md": card,
     "model.safetensors": safetensors({ "w": [64, 64] }),
@@ -151,6 +168,7 @@ export async function publish() {
     "data/train.csv": "name,legs\nokapi,4\n",
     "data/train.jsonl": '{"name": "okapi", "legs": 4}\n',
   });
+  await commit("model", "zoo-bert", "Five-shot results", { ".eval_results/zoo.yaml": PROPOSED }, { proposed: true });
   await repo("space", "zoo-demo", { sdk: "static" });
   await commit("space", "zoo-demo", "Add the page", { "index.html": "<h1>Zoo</h1>\n" });
   await repo("model", "hostile");

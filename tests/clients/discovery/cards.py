@@ -9,7 +9,7 @@ from huggingface_hub import DatasetCard, EvalResult, ModelCard, ModelCardData, m
 from huggingface_hub.repocard import metadata_save
 
 from .repo import card
-from .scene import ALICE, API, VALIDATES_HERE, VERSION, at_once, fails, ids, same
+from .scene import ALICE, API, BOBS, VALIDATES_HERE, VERSION, at_once, fails, get, ids, same
 
 
 def push(content, repo):
@@ -159,4 +159,32 @@ def leaderboard():
     assert ranks in [[], [1], [1, 1, 1]], ranks
 
 
-CHECKS = [round_trip, line_ends_stay, validation, update, eval_results, eval_files, leaderboard]
+def proposals():
+    """Anybody may propose results for a model; they stand on the leaderboard beside its own, as what they are."""
+    name, path = f"{ALICE}/proposed", ".eval_results/benchmark.yaml"
+    API.create_repo(name)
+    API.upload_file(path_or_fileobj=card("license: mit").encode(), path_in_repo="README.md", repo_id=name)
+    result = lambda value: f'- {{dataset: {{id: alice/benchmark, task_id: hard}}, value: {value}, source: {{url: "https://example.org", user: {ALICE}}}}}'.encode()
+    told = lambda: [(row["value"], row["origin"], row.get("pullRequest")) for row in
+                    get(f"/api/datasets/{ALICE}/benchmark/leaderboard", {"base_model": "false"}) if row["modelId"] == name]
+    made = BOBS.upload_file(path_or_fileobj=result(0.99), path_in_repo=path, repo_id=name, create_pr=True)
+    number = made.pr_num
+    assert told() == [(0.99, "third-party", number)], told()
+    if hasattr(API, "get_dataset_leaderboard"):
+        row = next(e for e in API.get_dataset_leaderboard("alice/benchmark") if e.model_id == name)
+        assert (row.value, row.verified, row.pull_request) == (0.99, False, number), row
+        assert not API.model_info(name, expand=["evalResults"]).eval_results, "the model itself says nothing"
+    assert get("/api/search", {"q": "name:proposed eval:benchmark.score>0.9", "type": "model"})["hits"] == []
+    BOBS.upload_file(path_or_fileobj=result(0.88), path_in_repo=path, repo_id=name, revision=f"refs/pr/{number}")
+    assert told() == [(0.88, "third-party", number)], told()
+    # The default branch has another value: both are told. Then it has the same one, and it is the model's own.
+    API.upload_file(path_or_fileobj=result(0.5), path_in_repo=path, repo_id=name)
+    assert told() == [(0.88, "third-party", number), (0.5, "self", None)], told()
+    API.upload_file(path_or_fileobj=result(0.88), path_in_repo=path, repo_id=name)
+    assert told() == [(0.88, "self", None)], told()
+    BOBS.delete_file(path, name, revision=f"refs/pr/{number}")
+    assert told() == [(0.88, "self", None)], told()
+    API.delete_repo(name)
+
+
+CHECKS = [round_trip, line_ends_stay, validation, update, eval_results, eval_files, leaderboard, proposals]

@@ -4,6 +4,7 @@ use serde_json::json;
 use steelyard_core::{OrgRole, RepoId, RepoKind, Visibility};
 use steelyard_db::account::{self, AccountKind};
 use steelyard_db::catalogue::{self, IndexRow};
+use steelyard_db::discussion::{self, NewDiscussion};
 use steelyard_db::evals::{self, Eval};
 use steelyard_db::lineage::{self, BaseRow, ListChildren};
 use steelyard_db::stats::{self, StatsChange};
@@ -16,6 +17,7 @@ db_suite!(
     children_are_counted_by_relation_and_private_ones_hidden,
     every_column_of_a_result_comes_back,
     results_of_pull_requests_stand_apart,
+    a_proposed_result_lasts_until_it_is_taken_over_or_closed,
     a_dataset_lists_the_results_the_viewer_may_see,
     cards_and_weights_are_kept_replaced_and_removed,
     a_copy_has_what_was_derived,
@@ -158,6 +160,26 @@ async fn set_evals(db: &Base, repo_id: i64, pull_request: Option<i64>, list: &[E
     tx.commit().await.unwrap();
 }
 
+/// Pull requests with the numbers from 1 on.
+async fn open_pull_requests(db: &Base, repo_id: i64, author_id: i64, count: i64) {
+    let mut tx = db.write().await;
+    for number in 0..count {
+        let new = NewDiscussion {
+            public_id: format!("{repo_id}-{number}"),
+            is_pull_request: true,
+            title: "Results",
+            description: "",
+            status: "open",
+            base_ref: Some("refs/heads/main"),
+            author_id,
+            form_hash: None,
+            now: at(1),
+        };
+        discussion::create_discussion(&mut tx, repo_id, &new).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+}
+
 async fn every_column_of_a_result_comes_back(db: Base) {
     let user = db.user("u").await;
     let id = db.repo(("u", user), "m").await;
@@ -177,6 +199,7 @@ async fn every_column_of_a_result_comes_back(db: Base) {
 async fn results_of_pull_requests_stand_apart(db: Base) {
     let user = db.user("u").await;
     let id = db.repo(("u", user), "m").await;
+    open_pull_requests(&db, id, user, 4).await;
     set_evals(&db, id, None, &[short_eval("d", "head", 1.0)]).await;
     set_evals(&db, id, Some(3), &[short_eval("d", "three", 2.0)]).await;
     set_evals(&db, id, Some(4), &[short_eval("d", "four", 3.0)]).await;
@@ -184,7 +207,34 @@ async fn results_of_pull_requests_stand_apart(db: Base) {
     set_evals(&db, id, None, &[short_eval("d", "again", 4.0)]).await;
     let back = evals::list_of_repo(&mut db.read().await, id).await.unwrap();
     let seen: Vec<_> = back.iter().map(|eval| (&*eval.metric, eval.pull_request)).collect();
-    assert_eq!(seen, [("four", Some(4)), ("again", None)]);
+    assert_eq!(seen, [("again", None), ("four", Some(4))]);
+}
+
+async fn a_proposed_result_lasts_until_it_is_taken_over_or_closed(db: Base) {
+    let user = db.user("u").await;
+    let id = db.repo(("u", user), "m").await;
+    open_pull_requests(&db, id, user, 2).await;
+    let (one, two) = (short_eval("d", "one", 1.0), short_eval("d", "two", 2.0));
+    set_evals(&db, id, Some(1), std::slice::from_ref(&one)).await;
+    set_evals(&db, id, Some(2), std::slice::from_ref(&two)).await;
+    let seen = async || {
+        let mut conn = db.read().await;
+        let of_repo = evals::list_of_repo(&mut conn, id).await.unwrap();
+        let listed = evals::list_of_dataset(&mut conn, "d", Viewer::default(), 10).await.unwrap();
+        let listed: Vec<_> = listed.into_iter().map(|row| row.eval).collect();
+        assert_eq!(of_repo, listed);
+        listed.into_iter().map(|eval| (eval.value, eval.pull_request)).collect::<Vec<_>>()
+    };
+    assert_eq!(seen().await, [(1.0, Some(1)), (2.0, Some(2))]);
+    // Taken over, but with another value: both stand.
+    set_evals(&db, id, None, &[short_eval("d", "one", 1.5)]).await;
+    assert_eq!(seen().await, [(1.5, None), (1.0, Some(1)), (2.0, Some(2))]);
+    set_evals(&db, id, None, &[one]).await;
+    assert_eq!(seen().await, [(1.0, None), (2.0, Some(2))]);
+    let mut tx = db.write().await;
+    tx.execute("UPDATE discussion SET status = 'closed' WHERE num = 2", Vec::new()).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(seen().await, [(1.0, None)]);
 }
 
 async fn a_dataset_lists_the_results_the_viewer_may_see(db: Base) {
@@ -197,6 +247,7 @@ async fn a_dataset_lists_the_results_the_viewer_may_see(db: Base) {
         (db.repo(("u", user), "open").await, db.repo(("Org", org), "secret").await);
     hide(&db, secret).await;
     set_evals(&db, open, None, &[short_eval("Org/Bench", "f1", 0.5), full_eval()]).await;
+    open_pull_requests(&db, open, user, 2).await;
     set_evals(&db, open, Some(2), &[short_eval("org/bench", "f1", 0.6)]).await;
     set_evals(&db, secret, None, &[short_eval("ORG/bench", "em", 0.7)]).await;
     let mut conn = db.read().await;

@@ -119,6 +119,25 @@ async fn pull_requests_are_listed_on_request_only() {
     world.run(&work, &["push", "-q", &as_bob, "pr/1:refs/pr/1"]);
     let row = crate::world::ref_of(hub, world.row(MODEL).await.id, "refs/pr/1").await.unwrap();
     assert_eq!(row.oid.to_string(), more);
+    // What it says of evaluations is a proposal until the default branch has it.
+    let results = async || {
+        let found = hub.results_of(&world.row(MODEL).await).await.unwrap();
+        let shown = |one: steelyard_service::discovery::Reported| {
+            (one.result.value, one.result.origin.as_str(), one.pull_request)
+        };
+        found.into_iter().map(shown).collect::<Vec<_>>()
+    };
+    assert_eq!(results().await, []);
+    let own = b"- {dataset: {id: a/b, task_id: c}, value: 0.5, source: {url: https://example.org, user: alice}}\n";
+    commit(&world, &work, &[(".eval_results/a.yaml", own)]);
+    world.run(&work, &["push", "-q", &as_bob, "pr/1:refs/pr/1"]);
+    assert_eq!(results().await, [(0.5, "third-party", Some(1))]);
+    let better = b"- {dataset: {id: a/b, task_id: c}, value: 0.75, source: {url: https://example.org, user: alice}}\n";
+    commit(&world, &work, &[(".eval_results/a.yaml", better)]);
+    world.run(&work, &["push", "-q", &as_bob, "pr/1:refs/pr/1"]);
+    assert_eq!(results().await, [(0.75, "third-party", Some(1))]);
+    world.run(&work, &["push", "-q", "origin", "pr/1:main"]);
+    assert_eq!(results().await, [(0.75, "self", None)]);
     let refused = world.fail(&work, &["push", &as_bob, "pr/1:refs/pr/2"]);
     assert!(refused.contains("there is no pull request 2"), "{refused}");
 }

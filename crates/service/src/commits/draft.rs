@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use steelyard_core::{Oid, RefName};
+use steelyard_db::evals::Eval;
 use steelyard_db::refs::{GitRow, RefRow};
 use steelyard_git::pack::gather;
 use steelyard_git::{BuiltPack, GitError};
@@ -12,7 +13,9 @@ use super::build::build;
 use super::plan::Plan;
 use super::pull_request::find_parent;
 use crate::history::{Change, History, INLINE_BYTES_MAX, broken};
-use crate::revisions::{HeadFacts, compute_facts, is_telling, read_tree_of};
+use crate::revisions::{
+    HeadFacts, RESULTS_FOLDER, compute_facts, compute_proposed, is_telling, read_tree_of,
+};
 use crate::{Error, Result};
 
 /// What a group of plans comes to; nothing of it has landed.
@@ -33,6 +36,8 @@ pub(super) struct Landing {
     pub(super) packs: Vec<BuiltPack>,
     /// What the repository says of itself afterwards, when that may have changed.
     pub(super) facts: Option<HeadFacts>,
+    /// What pull requests propose afterwards, each with the number of its commit among `commits`.
+    pub(super) proposed: Vec<(usize, Vec<Eval>)>,
 }
 
 /// What becomes of one plan.
@@ -124,6 +129,8 @@ pub(super) struct Drafter {
     head_tree: Option<(Oid, Arc<Plan>)>,
     /// True when one of these commits touches a file that tells something.
     tells: bool,
+    /// The commits to pull requests that touch results: number and tree.
+    proposals: Vec<(usize, Oid)>,
 }
 
 impl Drafter {
@@ -138,6 +145,7 @@ impl Drafter {
             packs: Vec::new(),
             head_tree: None,
             tells: false,
+            proposals: Vec::new(),
         })
     }
 
@@ -154,10 +162,11 @@ impl Drafter {
             return Ok(Draft { verdicts: self.verdicts, landing: None });
         }
         let facts = self.facts()?;
+        let proposed = self.proposed()?;
         let Self { verdicts, tips, commits, packs, .. } = self;
         let moves = tips.into_iter().filter(|tip| tip.is_moved).map(Tip::into_move).collect();
         let packs = bundle(packs).map_err(broken)?;
-        Ok(Draft { verdicts, landing: Some(Landing { commits, moves, packs, facts }) })
+        Ok(Draft { verdicts, landing: Some(Landing { commits, moves, packs, facts, proposed }) })
     }
 
     fn judge(&mut self, plan: &Arc<Plan>) -> Verdict {
@@ -201,6 +210,15 @@ impl Drafter {
                     .any(|(operation, _)| is_telling(plan.repo.kind, operation.path().as_str()));
             }
         }
+        let is_proposal =
+            plan.pull_request.is_some() || plan.target.pull_request_number().is_some();
+        let paths = || plan.operations.iter().map(|(operation, _)| operation.path().as_str());
+        if is_proposal
+            && paths()
+                .any(|path| RESULTS_FOLDER.starts_with(path) || path.starts_with(RESULTS_FOLDER))
+        {
+            self.proposals.push((self.commits.len(), built.tree));
+        }
         let name = plan.target.clone();
         let change = Change { name, old, new: Some(built.commit), peeled: None };
         self.commits.push(Drafted { plan: Arc::clone(plan), change });
@@ -234,6 +252,27 @@ impl Drafter {
         };
         tip.head = Some((commit, Some(tree)));
         Ok(Some((commit, tree)))
+    }
+
+    /// What pull requests propose whose results may have changed.
+    fn proposed(&mut self) -> Result<Vec<(usize, Vec<Eval>)>> {
+        if self.proposals.is_empty() {
+            return Ok(Vec::new());
+        }
+        let view = Arc::clone(self.view.with(&self.packs));
+        let head = self.tips.iter().find(|tip| tip.name.as_str() == self.head_ref);
+        let head = match head.and_then(|tip| tip.head) {
+            Some((commit, None)) => Some(read_tree_of(&view, commit)?),
+            Some((_, tree)) => tree,
+            None => None,
+        };
+        let mut proposed = Vec::new();
+        for (at, tree) in std::mem::take(&mut self.proposals) {
+            let repo = &self.commits[at].plan.repo;
+            let owner = &repo.repo.namespace;
+            proposed.push((at, compute_proposed(repo.kind, owner, &view, tree, head)?));
+        }
+        Ok(proposed)
     }
 
     /// What the repository says of itself, when its default branch got a commit that touches a file which tells

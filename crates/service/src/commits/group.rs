@@ -9,7 +9,7 @@ use steelyard_core::fault::crash_point;
 use steelyard_db::event::{self, NewEvent};
 use steelyard_db::pack::PackKind;
 use steelyard_db::refs::{self, GitRow, RefRow};
-use steelyard_db::{DbError, Tx, lfs};
+use steelyard_db::{DbError, Tx, evals, lfs};
 
 use super::commit::{Committed, not_uploaded};
 use super::draft::{Draft, Drafted, Drafter, Landing, Outcome};
@@ -208,7 +208,7 @@ impl Hub {
         state: &GitRow,
         landing: Landing,
     ) -> Result<Ended> {
-        let Landing { mut commits, mut moves, packs, facts } = landing;
+        let Landing { mut commits, mut moves, packs, facts, proposed } = landing;
         let Some(repo_id) = commits.first().map(|drafted| drafted.plan.repo.id) else {
             return Ok(Ended::Landed(None));
         };
@@ -239,6 +239,10 @@ impl Hub {
             return Ok(Ended::Lost);
         };
         record(&mut tx, repo_id, state, &commits, facts.as_ref()).await?;
+        for (at, results) in &proposed {
+            let number = commits[*at].change.name.pull_request_number();
+            evals::replace(&mut tx, repo_id, number, results).await?;
+        }
         crash_point("commit.before_commit");
         tx.commit().await?;
         crash_point("commit.after_commit");

@@ -1,12 +1,11 @@
 //! Judging one repository: the report on its card, code to begin with, its results, and who uses it.
 
-use steelyard_card::eval::{self, EvalResult, HubEntry};
+use steelyard_card::eval::{self, HubEntry};
 use steelyard_card::report::{self, CardReport, EvalCounts, Known, KnownId, ReportInput};
 use steelyard_card::snippets::{self, Snippet, SnippetInput};
 use steelyard_card::{Facts, license};
 use steelyard_core::{RepoId, RepoKind, Revision, Timestamp};
 use steelyard_db::evals;
-use steelyard_db::repo::RepoRow;
 use steelyard_index::{Linked, SearchRequest, Sort};
 
 use crate::revisions::{Entry, Snapshot, facts_with_card, result_files, result_of};
@@ -123,13 +122,6 @@ impl Hub {
         Ok(eval::hub_entries(&files, |_| false))
     }
 
-    /// The results that a repository's default branch reports, in its card and in files of results.
-    pub async fn results_of(&self, row: &RepoRow) -> Result<Vec<EvalResult>> {
-        let mut conn = self.db().read().await?;
-        let rows = evals::list_of_repo(&mut conn, row.id).await?;
-        Ok(rows.iter().filter(|row| row.pull_request.is_none()).map(result_of).collect())
-    }
-
     /// The Spaces that say they use a model, as far as the actor may see, the most popular first.
     pub async fn spaces_using(&self, actor: &Actor, model: &RepoId) -> Result<Vec<String>> {
         let request = SearchRequest {
@@ -165,7 +157,8 @@ impl Hub {
         files: &[&str],
     ) -> Result<Known> {
         let mut conn = self.db().read().await?;
-        let results = evals::list_of_repo(&mut conn, snapshot.repo.id).await?;
+        let mut results = evals::list_of_repo(&mut conn, snapshot.repo.id).await?;
+        results.retain(|result| result.pull_request.is_none());
         let lineage = match snapshot.repo.kind {
             RepoKind::Model if !facts.base_models.is_empty() => {
                 let links = self.walk_up(&mut conn, actor, &snapshot.repo, facts).await?;

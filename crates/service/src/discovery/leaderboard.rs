@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use steelyard_card::eval::ComparisonKey;
+use steelyard_card::eval::{ComparisonKey, EvalResult};
 use steelyard_core::{RepoId, RepoKind};
 use steelyard_db::account::AccountKind;
-use steelyard_db::evals::{self, DatasetEval};
+use steelyard_db::evals::{self, DatasetEval, Eval};
 use steelyard_db::lineage;
+use steelyard_db::repo::RepoRow;
 
 use super::lineage::viewer;
 use crate::revisions::result_of;
@@ -65,12 +66,31 @@ pub struct Rank {
     /// and the owner's name for people.
     pub owner_full_name: String,
     /// The result.
-    pub result: steelyard_card::eval::EvalResult,
-    /// The pull request that reports it, when the model itself does not.
+    pub result: EvalResult,
+    /// The pull request that proposes it, when the model itself does not report it.
+    pub pull_request: Option<i64>,
+}
+
+/// A result, and who says so.
+#[derive(Debug)]
+pub struct Reported {
+    /// The result.
+    pub result: EvalResult,
+    /// The pull request that proposes it, when the repository itself does not report it.
     pub pull_request: Option<i64>,
 }
 
 impl Hub {
+    /// The results that a repository's default branch reports, in its card and in files of results, then those that its
+    /// open pull requests propose.
+    pub async fn results_of(&self, row: &RepoRow) -> Result<Vec<Reported>> {
+        let mut conn = self.db().read().await?;
+        let rows = evals::list_of_repo(&mut conn, row.id).await?;
+        let reported =
+            |row: &Eval| Reported { result: result_of(row), pull_request: row.pull_request };
+        Ok(rows.iter().map(reported).collect())
+    }
+
     /// What models that `actor` may see report of a dataset; with `roots_only`, of models that name no base model.
     pub async fn leaderboard(
         &self,
@@ -140,7 +160,6 @@ fn is_less_better(metric: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use steelyard_core::{Namespace, RepoName};
-    use steelyard_db::evals::Eval;
 
     use super::*;
 

@@ -24,7 +24,7 @@ mod weights;
 mod words;
 
 pub use feed::run;
-pub use leaderboard::{Board, Rank, Ranking};
+pub use leaderboard::{Board, Rank, Ranking, Reported};
 pub use lineage::{Child, ChildrenCount, Lineage};
 pub use search::{Found, FoundRepo};
 pub use steelyard_card::facts::BaseRelation;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use steelyard_core::fault::crash_point;
 use steelyard_core::limits::COMMIT_OPERATIONS_MAX;
-use steelyard_core::{Oid, Sha256};
+use steelyard_core::{Namespace, Oid, RepoKind, Sha256};
+use steelyard_db::evals::{self, Eval};
 use steelyard_db::refs::{self, GitRow};
 use steelyard_db::{Tx, lfs, repo};
 use steelyard_git::walk::diff_trees;
@@ -13,8 +14,8 @@ use steelyard_git::walk::diff_trees;
 use super::inspect::Planned;
 use super::receive::{Base, Checked, Push};
 use crate::fetch::blocking;
-use crate::history::{Change, Landed, LogEntry, PreparedPack, broken};
-use crate::revisions::{HeadFacts, compute_facts, record_head};
+use crate::history::{Change, History, Landed, LogEntry, PreparedPack, broken};
+use crate::revisions::{HeadFacts, compute_facts, compute_proposed, read_tree_of, record_head};
 use crate::{Error, Hub, Missing, Result};
 
 /// What the default branch, and the large files, are known for after the push; worked out before the lock is taken.
@@ -23,6 +24,8 @@ struct Consequences {
     facts: Option<HeadFacts>,
     /// Content, path and ref.
     names: Vec<(Sha256, String, String)>,
+    /// What pull requests propose, by number.
+    proposed: Vec<(i64, Vec<Eval>)>,
 }
 
 impl Hub {
@@ -102,6 +105,11 @@ impl Hub {
         if landed(&state.head_ref) {
             record_head(tx, repo_id, self.now(), consequences.facts.as_ref()).await?;
         }
+        let number = |plan: &&Planned| plan.change.name.pull_request_number();
+        let landed: Vec<i64> = standing.iter().filter_map(number).collect();
+        for (number, results) in consequences.proposed.iter().filter(|(n, _)| landed.contains(n)) {
+            evals::replace(tx, repo_id, Some(*number), results).await?;
+        }
         if standing.iter().any(|plan| plan.cuts) {
             refs::want_drop(tx, repo_id).await?;
         }
@@ -122,8 +130,10 @@ impl Hub {
         let (view, kind) = (Arc::clone(&checked.view), push.access.repo.kind);
         let owner = push.access.repo.repo.namespace.clone();
         let pointers = checked.pointers.clone();
+        let old_head = base.head;
         blocking(move || {
-            let mut consequences = Consequences::default();
+            let proposed = find_proposed(kind, &owner, &view, (&head, old_head), &planned)?;
+            let mut consequences = Consequences { proposed, ..Consequences::default() };
             for plan in planned.iter().filter(|plan| plan.change.name.tag_name().is_none()) {
                 let Some(tree) = plan.tree else { continue };
                 if plan.change.name.as_str() == head {
@@ -152,6 +162,29 @@ impl Hub {
         })
         .await
     }
+}
+
+/// What the pull requests among these propose, against the default branch as it is after the push.
+fn find_proposed(
+    kind: RepoKind,
+    owner: &Namespace,
+    view: &History,
+    (head, old_head): (&str, Option<Oid>),
+    planned: &[Planned],
+) -> Result<Vec<(i64, Vec<Eval>)>> {
+    let mut proposed = Vec::new();
+    let pushed = planned.iter().find(|plan| plan.change.name.as_str() == head);
+    for plan in planned {
+        let (Some(number), Some(tree)) = (plan.change.name.pull_request_number(), plan.tree) else {
+            continue;
+        };
+        let head = match pushed {
+            Some(plan) => plan.tree,
+            None => old_head.map(|commit| read_tree_of(view, commit)).transpose()?,
+        };
+        proposed.push((number, compute_proposed(kind, owner, view, tree, head)?));
+    }
+    Ok(proposed)
 }
 
 /// True when the command of this change was not refused.

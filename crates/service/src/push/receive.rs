@@ -44,6 +44,8 @@ pub(super) struct Base {
     pub(super) history: Arc<History>,
     /// The commits that refs stand for.
     refs: Arc<[Oid]>,
+    /// The commit of the default branch.
+    pub(super) head: Option<Oid>,
     lease: Lease,
 }
 
@@ -142,10 +144,11 @@ impl Hub {
 
     async fn push_base(&self, access: &PushAccess, refs: GitRefs) -> Result<Base> {
         let commits = commits_of(&refs);
+        let head = refs.refs.iter().find(|row| row.name == refs.head).map(|row| row.oid);
         let GitRefs { state, refs, .. } = refs;
         let history = self.history(access.repo.id, &state).await?;
         let lease = self.hydrate(access.repo.id, &history, &state, refs).await?;
-        Ok(Base { state, history, refs: commits, lease })
+        Ok(Base { state, history, refs: commits, head, lease })
     }
 
     /// Holds a received pack and the refs that want it against every rule; what breaks one is refused in the ballot.

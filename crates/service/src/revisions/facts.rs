@@ -162,7 +162,7 @@ pub(crate) fn facts_of_card(kind: RepoKind, owner: &Namespace, readme: &str) -> 
 /// What a repository would say of itself if its card had this text.
 pub(crate) fn facts_with_card(snapshot: &Snapshot, readme: &str) -> Result<Facts> {
     let history = &snapshot.history;
-    let source = Source { history, tree: snapshot.tree, gguf: None };
+    let source = Source::new(history, snapshot.tree);
     let listed = list_files(history, snapshot.tree, FILES_MAX)?;
     source.derive(snapshot.repo.kind, Some(readme), &listed)
 }
@@ -182,13 +182,17 @@ pub(crate) async fn record_head(
 }
 
 /// A tree to read files from.
-struct Source<'a> {
+pub(super) struct Source<'a> {
     history: &'a History,
     tree: Oid,
     gguf: Option<&'a GgufHeader>,
 }
 
-impl Source<'_> {
+impl<'a> Source<'a> {
+    pub(super) fn new(history: &'a History, tree: Oid) -> Self {
+        Self { history, tree, gguf: None }
+    }
+
     fn derive(
         &self,
         kind: RepoKind,
@@ -221,7 +225,7 @@ impl Source<'_> {
     }
 
     /// The paths, and the sizes of those that may be weights; the size of another file counts for nothing.
-    fn sizes<'a>(&self, listed: &'a [ListedEntry]) -> Result<(Vec<&'a str>, Vec<u64>)> {
+    fn sizes<'l>(&self, listed: &'l [ListedEntry]) -> Result<(Vec<&'l str>, Vec<u64>)> {
         let (mut files, mut sizes) = (Vec::new(), Vec::new());
         let mut sized = 0;
         for file in listed {
@@ -257,7 +261,7 @@ impl Source<'_> {
     }
 
     /// A regular file of moderate size; `None` for anything else.
-    fn small_file(&self, path: &str) -> Result<Option<Bytes>> {
+    pub(super) fn small_file(&self, path: &str) -> Result<Option<Bytes>> {
         let history = self.history;
         let Some(entry) = read::lookup_path(history, &self.tree, path).map_err(broken)? else {
             return Ok(None);

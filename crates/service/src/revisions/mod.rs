@@ -24,5 +24,5 @@ pub(crate) use facts::{
     HEADER_MARK, HeadFacts, WEIGHTS_KEY, compute_facts, facts_of_card, facts_with, facts_with_card,
     is_telling, record_head,
 };
-pub(crate) use results::{result_files, result_of};
+pub(crate) use results::{FOLDER as RESULTS_FOLDER, compute_proposed, result_files, result_of};
 pub(crate) use snapshot::read_tree_of;

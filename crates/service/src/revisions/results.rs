@@ -3,15 +3,20 @@
 use bytes::Bytes;
 use steelyard_card::Facts;
 use steelyard_card::eval::{self, EvalInput, EvalResult, EvalSource, Origin};
-use steelyard_core::RepoKind;
+use steelyard_core::{Namespace, Oid, RepoKind};
 use steelyard_db::evals::Eval;
-use steelyard_git::read::ListedEntry;
+use steelyard_git::read::{self, ListedEntry};
 
+use super::facts::Source;
+use super::tree::list_files;
 use super::{Content, Snapshot};
 use crate::Result;
+use crate::history::{History, broken};
 
-pub(super) use steelyard_card::eval::FOLDER;
+pub(crate) use steelyard_card::eval::FOLDER;
 
+/// Most results of one pull request.
+const PROPOSED_MAX: usize = 200;
 /// Files of a commit that are looked through.
 const LISTED_MAX: usize = 2000;
 
@@ -48,6 +53,32 @@ pub(crate) fn result_files(snapshot: &Snapshot) -> Result<Vec<(String, Bytes)>> 
         },
         None => Ok(None),
     })
+}
+
+/// The results that a pull request proposes: those of the files that the default branch has not, or has otherwise. Whoever
+/// opens a pull request may be anybody, so what it says is a third party's word whatever it gives as its source.
+pub(crate) fn compute_proposed(
+    kind: RepoKind,
+    owner: &Namespace,
+    history: &History,
+    tree: Oid,
+    head: Option<Oid>,
+) -> Result<Vec<Eval>> {
+    let source = Source::new(history, tree);
+    let listed = list_files(history, tree, LISTED_MAX)?;
+    let files = files_of(kind, &listed, |path| {
+        let blob_at = |tree: Oid| read::lookup_path(history, &tree, path).map_err(broken);
+        let there = head.map(blob_at).transpose()?.flatten();
+        let here = blob_at(tree)?;
+        if there.map(|entry| entry.oid) == here.map(|entry| entry.oid) {
+            return Ok(None);
+        }
+        source.small_file(path)
+    })?;
+    let mut found = collect(owner.as_str(), &Facts::default(), &files);
+    found.truncate(PROPOSED_MAX);
+    found.iter_mut().for_each(|result| result.origin = Origin::ThirdParty.as_str().to_owned());
+    Ok(found)
 }
 
 /// The results that a model's card and files report.

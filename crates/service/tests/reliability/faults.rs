@@ -275,7 +275,9 @@ impl Wish for OpenPullRequest {
         self.0 = world.repo(&format!("pr-{tag}")).await;
     }
     async fn attempt(&mut self, world: &World) -> Result<(), Error> {
-        let request = CommitRequest { create_pr: true, ..request(vec![put("new.txt", "new")]) };
+        let result = "- {dataset: {id: a/b, task_id: c}, value: 0.5}";
+        let files = vec![put("new.txt", "new"), put(".eval_results/a.yaml", result)];
+        let request = CommitRequest { create_pr: true, ..request(files) };
         let access = world.hub.commit_access(&world.alice, MODEL, &self.0, "main", true).await?;
         // Somebody who saw an error sends the same form again.
         let access = access.for_form(Sha256::new([7; 32]));
@@ -286,6 +288,14 @@ impl Wish for OpenPullRequest {
     async fn granted(&mut self, world: &World) {
         assert_eq!(world.file(&self.0, "refs/pr/1", "new.txt").await.unwrap(), "new");
         assert!(world.file(&self.0, "main", "new.txt").await.is_none());
+        let row = world
+            .hub
+            .repo(&world.alice, MODEL, &self.0, steelyard_service::Action::ReadRepo)
+            .await
+            .unwrap();
+        let proposed = world.hub.results_of(&row).await.unwrap();
+        let proposed: Vec<_> = proposed.iter().map(|one| one.pull_request).collect();
+        assert_eq!(proposed, [Some(1)], "what it proposes is on record, once");
     }
 }
 

@@ -136,7 +136,11 @@ async fn compared(visit: &Visit, id: &str) -> Result<Option<Compared>> {
     Ok(Some(Compared {
         parameters: hub.parameters_of(&[&row])[0],
         downloads: hub.stats_of(row.id).await?.downloads_30d,
-        results: reported.iter().map(|result| (result.key(), result.value)).collect(),
+        results: reported
+            .iter()
+            .filter(|one| one.pull_request.is_none())
+            .map(|one| (one.result.key(), one.result.value))
+            .collect(),
         id: row.repo,
         facts,
         config,

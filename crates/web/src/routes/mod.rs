@@ -14,6 +14,7 @@ mod docs;
 mod doctor;
 mod help;
 mod home;
+mod leaderboard;
 mod list;
 mod oauth;
 mod profile;
@@ -97,6 +98,11 @@ fn repo_pages(table: &mut Vec<Route>, kind: RepoKind) {
     add("/blame/{*rest}", content, "Which commit each line of a file comes from", get(blame::page));
     add("/compare", content, "Chooses two revisions to compare", get(difference::choice));
     add("/compare/{*rest}", content, "What differs between two revisions", get(difference::page));
+    if kind == RepoKind::Dataset {
+        let what = "What models report of a dataset, ranked where it was measured in the same way";
+        add("/leaderboard", read, what, get(leaderboard::page));
+        add("/leaderboard.md", read, what, get(leaderboard::page));
+    }
     if kind == RepoKind::Model {
         let what = "How a model is talked to: its chat template on a sample, its tokens";
         add("/chat", content, what, get(chat::page));

@@ -183,7 +183,7 @@ fn text(
     for result in &sheet.results {
         let cells = [&result.dataset, &result.detail, &result.metric, &result.shots, &result.value];
         let cells: Vec<String> = cells.iter().map(|cell| hits::escape_cell(cell)).collect();
-        text.push_str(&format!("| {} | {} |\n", cells.join(" | "), result.origin));
+        text.push_str(&format!("| {} | {} |\n", cells.join(" | "), result.origin.text));
     }
     let readme = snapshot.map(sheet::readme).transpose()?.flatten();
     if let Some((_, card)) = readme {

@@ -6,18 +6,18 @@
 
 use std::sync::Arc;
 
-use steelyard_card::eval::EvalResult;
 use steelyard_card::license::{LineageEntry, LinkState};
 use steelyard_card::report;
 use steelyard_card::snippets::Snippet;
 use steelyard_card::{Facts, front_matter};
 use steelyard_core::{Oid, RepoKind};
 use steelyard_service::Result;
-use steelyard_service::discovery::Lineage;
+use steelyard_service::discovery::{Lineage, Reported};
 use steelyard_service::repos::RepoRow;
 use steelyard_service::revisions::{Content, Snapshot};
 
 use super::super::chat::is_talked_to;
+use super::super::leaderboard::Said;
 use crate::examples::{self, Example};
 use crate::facts::{self, Fact, Sources};
 use crate::frame::Visit;
@@ -41,7 +41,7 @@ pub(super) struct ResultRow {
     pub(super) metric: String,
     pub(super) shots: String,
     pub(super) value: String,
-    pub(super) origin: &'static str,
+    pub(super) origin: Said,
 }
 
 /// An ancestor, or the model itself.
@@ -166,7 +166,7 @@ async fn gather(
         beam: parameters.map(chart::beam),
         newest: newest.and_then(|id| Some((id.clone(), links::named(RepoKind::Model, &id)?))),
         path: lineage.map(|lineage| lineage.path.clone()).unwrap_or_default(),
-        results: results(hub.results_of(row).await?),
+        results: results(&links::repo(row.kind, &row.repo), hub.results_of(row).await?),
         ancestors: ancestors(lineage),
         conflicts: lineage.map(conflicts).unwrap_or_default(),
         family: lineage.map(|lineage| family(lineage, row)).unwrap_or_default(),
@@ -207,8 +207,8 @@ async fn rendered(
     visit.web.card(oid, text, place(row, revision)).await
 }
 
-fn results(found: Vec<EvalResult>) -> Vec<ResultRow> {
-    let row = |result: EvalResult| {
+fn results(base: &str, found: Vec<Reported>) -> Vec<ResultRow> {
+    let row = |Reported { result, pull_request }: Reported| {
         let detail = [&result.config, &result.split].into_iter().flatten().cloned();
         let detail: Vec<String> = detail.collect();
         ResultRow {
@@ -218,10 +218,7 @@ fn results(found: Vec<EvalResult>) -> Vec<ResultRow> {
             metric: result.metric_name.unwrap_or(result.metric),
             shots: result.shots.map_or_else(String::new, |shots| shots.to_string()),
             value: format::measured(result.value),
-            origin: match result.origin.as_str() {
-                "self" => "self-reported",
-                other => other,
-            },
+            origin: Said::of(result.origin, pull_request, base),
         }
     };
     found.into_iter().take(RESULTS).map(row).collect()
