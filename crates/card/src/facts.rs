@@ -34,7 +34,7 @@ pub use gguf_quants::{GgufQuant, quant_bits, quant_label, quant_of_file_type};
 pub use quantization::Quantization;
 pub use relation::BaseRelation;
 pub use tokenizer::TokenizerFacts;
-pub use weights::WeightFile;
+pub use weights::{WeightFile, safetensors_models, shards_of};
 
 /// Largest configuration file that is read, in bytes.
 pub const CONFIG_BYTES_MAX: usize = 8 * 1024 * 1024;

@@ -57,6 +57,8 @@ pub struct Known {
     pub linked_spaces: Option<usize>,
     /// Whether its commits are signed.
     pub signed_commits: Option<bool>,
+    /// What is wrong with files of weights whose headers cannot be read.
+    pub weight_faults: Vec<String>,
 }
 
 /// One id of the metadata, looked up.

@@ -62,18 +62,16 @@ pub fn validate(kind: RepoKind, readme: &str) -> Report {
     validate_repo(kind, None, readme)
 }
 
-/// Checks the bytes of a README, which may be no text at all; see [`validate_repo`].
+/// Checks the bytes of a README, see [`validate_repo`]. What is not UTF-8 is read as replacement characters, with a warning.
 pub fn validate_bytes(kind: RepoKind, id: Option<&str>, readme: &[u8]) -> Report {
-    match std::str::from_utf8(readme) {
-        Ok(text) => validate_repo(kind, id, text),
-        Err(error) => {
-            let before = &readme[..error.valid_up_to()];
-            let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-            let message = "README.md is not UTF-8, so its metadata is not read".to_owned();
-            let issue = Issue { message, line: Some(line) };
-            Report { errors: Vec::new(), warnings: vec![issue] }
-        }
+    let mut report = validate_repo(kind, id, &String::from_utf8_lossy(readme));
+    if let Err(error) = std::str::from_utf8(readme) {
+        let before = &readme[..error.valid_up_to()];
+        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let message = "README.md is not UTF-8; what is not is shown as \u{fffd}".to_owned();
+        report.warnings.insert(0, Issue { message, line: Some(line) });
     }
+    report
 }
 
 /// Checks the metadata of the README of a repository whose id (`namespace/name`) is known.

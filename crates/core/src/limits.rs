@@ -22,7 +22,7 @@ pub const PREUPLOAD_FILES_MAX: usize = 1000;
 pub const PATHS_INFO_MAX: usize = 2000;
 /// Largest body of an ordinary JSON or form request.
 pub const JSON_BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// Largest README.md whose front matter is read.
+/// Largest front matter of a README.md.
 pub const CARD_BYTES_MAX: usize = 1024 * 1024;
 /// Most objects in one LFS batch.
 pub const LFS_BATCH_OBJECTS_MAX: usize = 1000;

@@ -1,12 +1,14 @@
 //! What models were made from: edges from a repository's head to the names its card gives.
 //!
-//! The names are the card's. They may be wrong, lead in a circle, or to nothing; whoever walks the graph bounds the walk.
+//! The names are the card's, but for those of models that were renamed since. They may be wrong, lead in a circle, or to
+//! nothing; whoever walks the graph bounds the walk.
 
 use crate::batch::{fetch_in, keys};
 use crate::conn::args;
 use crate::repo::{RepoRow, repo, select};
 use crate::row::clean;
 use crate::{Conn, DbError, Row, Tx, Value, Viewer};
+use steelyard_core::RepoId;
 
 /// One edge: a model somebody names as the base of another.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +18,9 @@ pub struct BaseRow {
     /// `adapter`, `merge`, `quantized` or `finetune`.
     pub relation: String,
 }
+
+/// Bases of one repository that are looked up among the renamed.
+const RENAMED_MAX: usize = 50;
 
 fn base(row: &Row) -> Result<BaseRow, DbError> {
     Ok(BaseRow { base_id: row.text("base_id")?, relation: row.text("relation")? })
@@ -47,11 +52,39 @@ pub(crate) fn values(repo_id: i64, bases: &[BaseRow]) -> Vec<[Value; 5]> {
     rows
 }
 
-/// Makes these the bases of a repository, in this order; one that is named twice counts once.
+/// Makes these the bases of a repository, in this order. One that is named twice counts once, the repository itself not at
+/// all, and one that was renamed by the name it has now.
 pub async fn replace_bases(tx: &mut Tx, repo_id: i64, bases: &[BaseRow]) -> Result<(), DbError> {
     tx.execute_later("DELETE FROM model_base WHERE repo_id = $1", args![repo_id]).await?;
+    if bases.is_empty() {
+        return Ok(());
+    }
     let into = "INSERT INTO model_base (repo_id, position, base_folded, base_id, relation) VALUES ";
-    tx.insert_later(into, values(repo_id, bases).into_iter()).await
+    tx.insert_later(into, values(repo_id, bases).into_iter()).await?;
+    let rename = "UPDATE model_base SET base_id = now.id, base_folded = now.folded FROM \
+                  (SELECT a.name || '/' || r.name AS id, a.name_folded || '/' || r.name_folded AS folded \
+                  FROM repo_redirect d JOIN repo r ON r.id = d.repo_id JOIN account a ON a.id = r.owner_id \
+                  WHERE d.kind = 'model' AND d.namespace_folded = $2 AND d.name_folded = $3 \
+                  AND r.deleted_at IS NULL) AS now \
+                  WHERE model_base.repo_id = $1 AND model_base.base_folded = $4";
+    for base in bases.iter().take(RENAMED_MAX) {
+        let folded = fold(&clean(&base.base_id));
+        if let Some((namespace, name)) = folded.split_once('/') {
+            tx.execute_later(rename, args![repo_id, namespace, name, folded.as_str()]).await?;
+        }
+    }
+    let itself = "DELETE FROM model_base WHERE repo_id = $1 AND base_folded = \
+                  (SELECT a.name_folded || '/' || r.name_folded FROM repo r JOIN account a ON a.id = r.owner_id \
+                  WHERE r.id = $1)";
+    tx.execute_later(itself, args![repo_id]).await
+}
+
+/// Gives the bases of that name another one; returns the repositories that were made from it.
+pub async fn rename_base(tx: &mut Tx, from: &RepoId, to: &RepoId) -> Result<Vec<i64>, DbError> {
+    let sql = "UPDATE model_base SET base_id = $2, base_folded = $3 WHERE base_folded = $1 RETURNING repo_id";
+    let to = to.to_string();
+    let args = args![fold(&from.to_string()), to.as_str(), fold(&to)];
+    tx.fetch_all(sql, args).await?.iter().map(|row| row.int("repo_id")).collect()
 }
 
 /// The bases of a repository, in the order of its card.

@@ -20,6 +20,7 @@ use crate::history::Histories;
 use crate::lfs::LfsSettings;
 use crate::login::{LoginSettings, Passwords};
 use crate::oauth::OAuthKeys;
+use crate::revisions::Parameters;
 use crate::xet::{XetSettings, XetState};
 
 /// What an operator can set.
@@ -104,7 +105,7 @@ struct Inner {
     histories: Histories,
     hydrations: Hydrations,
     facts: Cache<(i64, Oid), Arc<serde_json::Value>>,
-    parameters: Cache<(i64, Oid), Arc<Option<serde_json::Value>>>,
+    parameters: Cache<(i64, Oid), Arc<Parameters>>,
     gguf: Cache<(i64, Oid), Arc<Option<serde_json::Value>>>,
 }
 
@@ -227,7 +228,7 @@ impl Hub {
     }
 
     /// Parameter counts by commit.
-    pub(crate) fn parameters_cache(&self) -> &Cache<(i64, Oid), Arc<Option<serde_json::Value>>> {
+    pub(crate) fn parameters_cache(&self) -> &Cache<(i64, Oid), Arc<Parameters>> {
         &self.inner.parameters
     }
 

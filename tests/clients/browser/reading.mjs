@@ -256,7 +256,7 @@ async function a_leaderboard_ranks_what_was_measured_alike({ page }) {
   const [alike, other] = [page.getByRole("table").first(), page.getByRole("table").nth(1)];
   const told = (await rows(alike)).slice(1).map((row) => row.split("\t").slice(0, 4).map((cell) => cell.trim()));
   assert.deepEqual(told, [
-    ["1", "alice/zoo-tune", "0.902", "third-party"],
+    ["1", "alice/zoo-tune", "0.902", "self-reported"],
     ["2", "alice/zoo-bert", "0.874", "self-reported"],
   ]);
   await page.getByText(/Not told.*shots, prompt format, harness/).first().waitFor();

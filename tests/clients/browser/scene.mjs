@@ -111,7 +111,6 @@ const TUNE_INDEX = `model-index:
     dataset: {name: Zoo, type: ${ALICE}/zoo-rows, split: test}
     metrics:
     - {type: acc, value: 0.902}
-    source: {name: Zoo paper, url: "https://example.org/zoo"}
 `;
 
 /** What somebody else measured. */

@@ -179,7 +179,7 @@ def proposals():
     assert told() == [(0.88, "third-party", number)], told()
     # The default branch has another value: both are told. Then it has the same one, and it is the model's own.
     API.upload_file(path_or_fileobj=result(0.5), path_in_repo=path, repo_id=name)
-    assert told() == [(0.88, "third-party", number), (0.5, "self", None)], told()
+    assert told() == [(0.5, "self", None), (0.88, "third-party", number)], told()
     API.upload_file(path_or_fileobj=result(0.88), path_in_repo=path, repo_id=name)
     assert told() == [(0.88, "self", None)], told()
     BOBS.delete_file(path, name, revision=f"refs/pr/{number}")

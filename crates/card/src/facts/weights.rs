@@ -200,6 +200,34 @@ impl<'a> Weights<'a> {
     }
 }
 
+/// The models in safetensors at the root, each with its shards: the one that libraries look for where there is one, else
+/// all of them. Adapters are no models, and copies under other names beside the model count for nothing.
+pub fn safetensors_models<'a>(files: &[&'a str]) -> Vec<Vec<&'a str>> {
+    let mut groups: Vec<(usize, String, Vec<&'a str>)> = Vec::new();
+    for path in files.iter().copied() {
+        let is_model = path.ends_with(".safetensors") && !path.starts_with("adapter_");
+        if !is_model || path.contains('/') || is_leftover(path) {
+            continue;
+        }
+        let key = without_shard(path);
+        match groups.iter_mut().find(|(_, known, _)| *known == key) {
+            Some((.., shards)) => shards.push(path),
+            None => {
+                let rank = CANONICAL.iter().position(|known| *known == key);
+                groups.push((rank.unwrap_or(CANONICAL.len()), key, vec![path]));
+            }
+        }
+    }
+    let best = groups.iter().map(|(rank, ..)| *rank).min().unwrap_or_default();
+    let wanted = groups.into_iter().filter(|(rank, ..)| *rank == best);
+    wanted.map(|(.., shards)| shards).collect()
+}
+
+/// How many shards a model has, by the name of one of them.
+pub fn shards_of(path: &str) -> Option<usize> {
+    path.rsplit_once('.')?.0.rsplit_once("-of-")?.1.parse().ok()
+}
+
 /// What a library would load: the name it looks for, else the largest.
 fn best<'g, 'a: 'g>(groups: impl Iterator<Item = &'g Group<'a>>) -> Option<&'g Group<'a>> {
     let mut best: Option<&Group<'_>> = None;

@@ -285,6 +285,9 @@ impl Questions<'_> {
                 SignalState::Yes,
                 format!("the card is {} newer than the weights", days(card - weights)),
             ),
+            (Some(card), Some(weights)) if card == weights => {
+                said(SignalState::No, "the card came with the weights and did not change since")
+            }
             (Some(card), Some(weights)) => said(
                 SignalState::No,
                 format!("the card is {} older than the weights", days(weights - card)),

@@ -14,6 +14,7 @@ use crate::base::{Base, at, db_suite, oid, repo_id};
 
 db_suite!(
     bases_come_back_in_the_order_of_the_card,
+    a_renamed_base_keeps_its_children_and_nobody_is_their_own,
     children_are_counted_by_relation_and_private_ones_hidden,
     every_column_of_a_result_comes_back,
     results_of_pull_requests_stand_apart,
@@ -64,6 +65,37 @@ async fn bases_come_back_in_the_order_of_the_card(db: Base) {
     drop(conn);
     set_bases(&db, one, &[]).await;
     assert!(lineage::list_bases(&mut db.read().await, one).await.unwrap().is_empty());
+}
+
+async fn a_renamed_base_keeps_its_children_and_nobody_is_their_own(db: Base) {
+    let user = db.user("u").await;
+    let (root, early, late) = (
+        db.repo(("u", user), "root").await,
+        db.repo(("u", user), "early").await,
+        db.repo(("u", user), "late").await,
+    );
+    let named = [base("U/Root", "finetune"), base("else/x\0", "merge"), base("u/EARLY", "merge")];
+    set_bases(&db, early, &named).await;
+    let mut tx = db.write().await;
+    let row = repo::find_repo_by_id(&mut tx, root).await.unwrap().unwrap();
+    repo::move_repo(&mut tx, &row, user, &repo_id("u", "Trunk")).await.unwrap();
+    let renamed = lineage::rename_base(&mut tx, &row.repo, &repo_id("u", "Trunk")).await.unwrap();
+    assert_eq!(renamed, [early]);
+    tx.commit().await.unwrap();
+    // Whoever still writes the old name means the same model.
+    set_bases(&db, late, &[base("u/root", "adapter")]).await;
+    let mut conn = db.read().await;
+    let bases = lineage::list_bases(&mut conn, early).await.unwrap();
+    assert_eq!(bases, [base("u/Trunk", "finetune"), base("else/x", "merge")]);
+    assert_eq!(lineage::list_bases(&mut conn, late).await.unwrap(), [base("u/Trunk", "adapter")]);
+    let count = lineage::count_children(&mut conn, "u/trunk", Viewer::ALL).await.unwrap();
+    assert_eq!(count, [("adapter".to_owned(), 1), ("finetune".to_owned(), 1)]);
+    drop(conn);
+    // Until somebody else takes it.
+    let taker = db.repo(("u", user), "Root").await;
+    set_bases(&db, late, &[base("u/root", "adapter")]).await;
+    let bases = lineage::list_bases(&mut db.read().await, late).await.unwrap();
+    assert_eq!(bases, [base("u/root", "adapter")], "{taker} has the name now");
 }
 
 async fn children_are_counted_by_relation_and_private_ones_hidden(db: Base) {

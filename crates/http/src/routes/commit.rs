@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use steelyard_card::Issue;
-use steelyard_core::limits::{CARD_BYTES_MAX, COMMIT_OPERATIONS_MAX, PREUPLOAD_FILES_MAX};
+use steelyard_core::limits::{COMMIT_OPERATIONS_MAX, PREUPLOAD_FILES_MAX};
 use steelyard_core::{RepoKind, RepoPath, Sha256};
 use steelyard_service::commits::{
     CommitRequest, Operation, PreuploadFile, PreuploadQuery, UploadMode,
@@ -65,10 +65,6 @@ async fn validate_yaml(
     headers: HeaderMap,
     JsonBody(request): JsonBody<ValidateRequest>,
 ) -> Result<Response, ApiError> {
-    if request.content.len() > CARD_BYTES_MAX {
-        let limit = format!("{CARD_BYTES_MAX} bytes");
-        return Err(Error::TooLarge { what: "README.md".to_owned(), limit }.into());
-    }
     let kind = RepoKind::parse(request.repo_type.as_deref().unwrap_or("model"))?;
     let report = steelyard_card::validate(kind, &request.content);
     let status = if report.is_valid() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
@@ -151,6 +147,11 @@ async fn commit(
         access = ask().await?;
     }
     let request = parse_commit(&body, create_pr)?;
+    let readme = request.operations.iter().rev().find_map(|operation| match operation {
+        Operation::File { path, content } if path.as_str() == "README.md" => Some(content.clone()),
+        _ => None,
+    });
+    let repo = access.repo().clone();
     let page = format!("{origin}/{}{}", access.repo().kind.url_prefix(), access.repo().repo);
     let committed = hub.commit_with(access, request).await?;
     Ok(Json(CommitResponse {
@@ -158,7 +159,10 @@ async fn commit(
         commit_oid: committed.oid.to_string(),
         commit_url: format!("{page}/commit/{}", committed.oid),
         pull_request_url: committed.pull_request.map(|num| format!("{page}/discussions/{num}")),
-        hook_output: String::new(),
+        hook_output: match readme {
+            Some(readme) => hub.advice(&actor, &repo, &readme).await.join("\n"),
+            None => String::new(),
+        },
     }))
 }
 

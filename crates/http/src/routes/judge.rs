@@ -10,6 +10,7 @@ use steelyard_core::{RepoKind, Revision};
 use steelyard_service::discovery::BaseRelation;
 use steelyard_service::{Action, Error, Hub};
 
+use super::listing::bool_of;
 use crate::extract::{Caller, Origin, Params, Target};
 use crate::openapi::{CURSOR, Parameter};
 use crate::wire::discovery::{
@@ -147,7 +148,8 @@ async fn leaderboard(
     target: Target,
     params: Params,
 ) -> Result<Json<Vec<LeaderboardResponse>>, ApiError> {
-    let roots_only = !matches!(params.get("base_model"), Some("false" | "False" | "0"));
+    let wanted = params.get("base_model").filter(|text| !text.is_empty());
+    let roots_only = wanted.map_or(Ok(true), |text| bool_of("base_model", text))?;
     let board = hub.leaderboard(&actor, &target.id, roots_only).await?;
     Ok(Json(board_rows(&board)))
 }

@@ -33,6 +33,33 @@ pub(super) fn add(table: &mut Vec<Route>) {
 
 const QUERY: &[Parameter] = &[
     Parameter::text("author", "Only repositories of this user or organisation."),
+    Parameter::text(
+        "language",
+        "Only in this language, by its code. As clients before 1.0 send it.",
+    ),
+    Parameter::text(
+        "license",
+        "Only under this licence, by its id. As clients before 1.0 send it.",
+    ),
+    Parameter::text("library", "Only for this library. As clients before 1.0 send it."),
+    Parameter::text("task", "As `pipeline_tag`. As clients before 1.0 send it."),
+    Parameter::list("tags", "As `filter`. As clients before 1.0 send it."),
+    Parameter::list("other", "As `filter`."),
+    Parameter::text("model_name", "As `search`."),
+    Parameter::text("dataset_name", "As `search`."),
+    Parameter::text("trained_dataset", "Only models that were trained on this dataset."),
+    Parameter::text("sdk", "Only Spaces with this SDK."),
+    Parameter::text("benchmark", "Only datasets with this tag of benchmarks (`official`)."),
+    Parameter::text("task_categories", "Only datasets for this kind of task."),
+    Parameter::text("task_ids", "Only datasets for this task."),
+    Parameter::text("size_categories", "Only datasets of this size (`1K<n<10K`)."),
+    Parameter::text("multilinguality", "Only datasets with this tag of multilinguality."),
+    Parameter::text(
+        "language_creators",
+        "Only datasets whose language was made so (`crowdsourced`).",
+    ),
+    Parameter::text("modality", "Only datasets of this modality (`text`, `audio`)."),
+    Parameter::text("format", "Only datasets in this format (`parquet`)."),
     Parameter::list("search", "Only ids that contain every one of these texts, in any case."),
     Parameter::list(
         "filter",
@@ -92,7 +119,7 @@ async fn list(
 ) -> Result<(HeaderMap, Json<Vec<Value>>), ApiError> {
     let names = wanted_names(kind, &params)?;
     let request = request_of(kind, &params)?;
-    let found = hub.search(&actor, request).await?;
+    let found = hub.search_words(&actor, request).await?;
     let mut items = Vec::with_capacity(found.repos.len());
     for repo in found.repos {
         items.push(list_item(&hub, &actor, repo, names.as_deref(), &params).await?);
@@ -134,7 +161,9 @@ fn add_parameter(
     name: &str,
     value: &str,
 ) -> Result<(), Error> {
-    let word = |facet| Condition::Word(facet, vec![value.to_lowercase()]);
+    // Old clients send the tag, `license=license:mit`.
+    let plain = value.strip_prefix(name).and_then(|rest| rest.strip_prefix(':')).unwrap_or(value);
+    let word = |facet| Condition::Word(facet, vec![plain.to_lowercase()]);
     match name {
         "author" => request.author = Some(value.to_owned()),
         "search" | "dataset_name" | "model_name" => request.name_contains.push(value.to_owned()),
@@ -235,7 +264,7 @@ fn direction_of(params: &Params) -> Result<Direction, Error> {
     }
 }
 
-fn bool_of(field: &'static str, text: &str) -> Result<bool, Error> {
+pub(super) fn bool_of(field: &'static str, text: &str) -> Result<bool, Error> {
     match text {
         "true" | "True" | "1" => Ok(true),
         "false" | "False" | "0" => Ok(false),
@@ -291,6 +320,12 @@ async fn list_item(
     let mut info = identity(&row);
     if row.kind == RepoKind::Model {
         info.insert("modelId".to_owned(), json!(row.repo.to_string()));
+    }
+    // Scripts written for clients before 1.0 read it there.
+    if names.is_none()
+        && let Some(license) = row.facts["license"].get(0)
+    {
+        info.insert("license".to_owned(), license.clone());
     }
     for name in wanted {
         let value = match name {

@@ -138,6 +138,7 @@ async fn search(
         "total": found.total,
         "facets": facets(&found.facets),
         "query": understood,
+        "matched": matched(found.all_words),
     });
     Ok((link::next_page(&origin, "/api/search", &params, found.next.as_ref()), Json(body)))
 }
@@ -193,8 +194,17 @@ async fn full_text(
             hit
         })
         .collect();
-    let matched = if all_words { "all" } else { "some" };
-    Ok(Json(json!({"hits": hits, "total": total, "totalIsExact": is_exact, "matched": matched})))
+    Ok(Json(json!({
+        "hits": hits,
+        "total": total,
+        "totalIsExact": is_exact,
+        "matched": matched(all_words),
+    })))
+}
+
+/// Whether hits have all the words, or some because none has all.
+fn matched(all_words: bool) -> &'static str {
+    if all_words { "all" } else { "some" }
 }
 
 async fn suggest(

@@ -47,7 +47,7 @@ described!(
         ("total", "integer", "How many there are on all pages, as far as the caller may see."),
         ("facets", "object", "For each vocabulary its most frequent words among all of them: `[{value, count}]`."),
         ("query", "string", "The query as it was understood."),
-        ("matched", "string", "Of full-text searches: `all` words, or `some` of them because none has all."),
+        ("matched", "string", "`all`: the hits have all the words; `some`: they have some, because none has all."),
     ]
 );
 

@@ -63,11 +63,16 @@ pub(super) fn check(kind: RepoKind, operations: &[Operation]) -> Result<()> {
     Ok(())
 }
 
+/// Errors of a card that are told at once.
+const ISSUES_SHOWN_MAX: usize = 10;
+
 /// A card whose front matter is wrong is refused, as `git push` refuses it; warnings pass.
 pub(crate) fn check_card(kind: RepoKind, content: &[u8]) -> Result<()> {
-    let Ok(text) = std::str::from_utf8(content) else { return Ok(()) };
-    let report = steelyard_card::validate(kind, text);
-    let Some(issue) = report.errors.first() else { return Ok(()) };
-    let line = issue.line.map(|line| format!(" (line {line})")).unwrap_or_default();
-    Err(Error::invalid("README.md", format!("{}{line}", issue.message)))
+    let report = steelyard_card::validate_bytes(kind, None, content);
+    let shown = |issue: &steelyard_card::Issue| {
+        let line = issue.line.map(|line| format!(" (line {line})")).unwrap_or_default();
+        format!("{}{line}", issue.message)
+    };
+    let errors: Vec<String> = report.errors.iter().take(ISSUES_SHOWN_MAX).map(shown).collect();
+    if errors.is_empty() { Ok(()) } else { Err(Error::invalid("README.md", errors.join("; "))) }
 }

@@ -47,9 +47,24 @@ pub(super) fn document(row: &IndexRow) -> Document {
         linked_models: facts.models,
         linked_datasets: facts.datasets,
         title: facts.title,
-        tags: facts.tags,
+        tags: tags(row, facts.tags),
         card_text: row.card.clone().unwrap_or_default(),
     }
+}
+
+/// The tags of a repository, those of its base models by the names that these have now.
+fn tags(row: &IndexRow, mut tags: Vec<String>) -> Vec<String> {
+    for base in row.bases.iter().take(NAMES_MAX) {
+        for tag in [
+            format!("base_model:{}", base.base_id),
+            format!("base_model:{}:{}", base.relation, base.base_id),
+        ] {
+            if !tags.contains(&tag) {
+                tags.push(tag);
+            }
+        }
+    }
+    tags
 }
 
 /// What changes by being used.

@@ -143,7 +143,7 @@ impl Hub {
         let Some(entry) = snapshot.find_entry("README.md")? else { return Ok(None) };
         match snapshot.content(&entry)? {
             crate::revisions::Content::Regular(bytes) => {
-                Ok(std::str::from_utf8(&bytes).ok().map(str::to_owned))
+                Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
             }
             crate::revisions::Content::Large(_) => Ok(None),
         }
@@ -182,18 +182,34 @@ impl Hub {
         };
         let (card_changed_ms, weights_changed_ms) = changes(snapshot, files)?;
         Ok(Known {
-            ids: self.known_ids(actor, facts).await?,
+            ids: self.known_ids(actor, facts, IDS_MAX).await?,
             lineage,
             card_changed_ms,
             weights_changed_ms,
             eval_results: is_model.then_some(eval_results),
             linked_spaces: spaces,
             signed_commits: None,
+            weight_faults: self.weight_faults(snapshot).await?,
         })
     }
 
+    /// What is wrong with the headers of the weights, as far as they were looked at.
+    async fn weight_faults(&self, snapshot: &Snapshot) -> Result<Vec<String>> {
+        if !snapshot.is_head {
+            return Ok(Vec::new());
+        }
+        let weights = self.weights_on_record(&snapshot.repo).await?;
+        let faults = weights["faults"].as_array().into_iter().flatten();
+        Ok(faults.filter_map(|fault| fault.as_str().map(str::to_owned)).collect())
+    }
+
     /// Looks up the ids that the metadata names.
-    async fn known_ids(&self, actor: &Actor, facts: &Facts) -> Result<Vec<KnownId>> {
+    pub(super) async fn known_ids(
+        &self,
+        actor: &Actor,
+        facts: &Facts,
+        most: usize,
+    ) -> Result<Vec<KnownId>> {
         let mut known = Vec::new();
         for (key, kind) in ID_KEYS {
             let ids: Vec<&String> = match key {
@@ -203,7 +219,7 @@ impl Hub {
                 _ => facts.models.iter().collect(),
             };
             for id in ids {
-                if known.len() < IDS_MAX {
+                if known.len() < most {
                     known.push(self.known_id(actor, key, kind, id).await?);
                 }
             }

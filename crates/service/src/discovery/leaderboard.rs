@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use steelyard_card::eval::{ComparisonKey, EvalResult};
+use steelyard_card::eval::{ComparisonKey, EvalResult, Origin};
 use steelyard_core::{RepoId, RepoKind};
 use steelyard_db::account::AccountKind;
 use steelyard_db::evals::{self, DatasetEval, Eval};
 use steelyard_db::lineage;
 use steelyard_db::repo::RepoRow;
+use steelyard_index::normalize_metric;
 
 use super::lineage::viewer;
 use crate::revisions::result_of;
@@ -16,12 +17,16 @@ use crate::{Action, Actor, Hub, Result};
 /// Results of one dataset that are looked at.
 const RESULTS_MAX: i64 = 20_000;
 
-/// Metrics of which less is better, by how their names begin or end.
-const LESS_IS_BETTER: [&str; 14] = [
+/// Words in the names of metrics of which less is better.
+const LESS_IS_BETTER: [&str; 18] = [
     "wer",
     "cer",
     "ter",
-    "per",
+    "error",
+    "errors",
+    "nll",
+    "brier",
+    "bpb",
     "perplexity",
     "ppl",
     "loss",
@@ -34,20 +39,22 @@ const LESS_IS_BETTER: [&str; 14] = [
     "latency",
 ];
 
-/// The rankings of a dataset; the one with most results first.
+/// The rankings of a dataset; the way of measuring with most results first.
 #[derive(Debug)]
 pub struct Board {
-    /// One for each way of measuring.
+    /// One for each way of measuring and each origin of results.
     pub rankings: Vec<Ranking>,
     /// True when there are more results than are looked at.
     pub is_truncated: bool,
 }
 
-/// Results that were measured in the same way, the best first.
+/// Results that were measured in the same way, and that the same kind of source stands behind, the best first.
 #[derive(Debug)]
 pub struct Ranking {
     /// The way they were measured.
     pub key: ComparisonKey,
+    /// Who stands behind them.
+    pub origin: Origin,
     /// Whether less is better.
     pub less_is_better: bool,
     /// The results.
@@ -118,12 +125,12 @@ impl Hub {
     }
 }
 
-/// Groups results by the way they were measured.
+/// Groups results by the way they were measured and by who stands behind them.
 fn rankings(found: Vec<DatasetEval>) -> Vec<Ranking> {
-    let mut groups: BTreeMap<ComparisonKey, Vec<Rank>> = BTreeMap::new();
+    let mut groups: BTreeMap<(ComparisonKey, Origin), Vec<Rank>> = BTreeMap::new();
     for one in found {
         let result = result_of(&one.eval);
-        groups.entry(result.key()).or_default().push(Rank {
+        groups.entry((result.key(), result.origin)).or_default().push(Rank {
             rank: 0,
             model: one.repo,
             is_org: one.owner_kind == AccountKind::Org,
@@ -132,29 +139,37 @@ fn rankings(found: Vec<DatasetEval>) -> Vec<Ranking> {
             pull_request: one.eval.pull_request,
         });
     }
+    let mut results_of: BTreeMap<ComparisonKey, usize> = BTreeMap::new();
+    for ((key, _), ranks) in &groups {
+        *results_of.entry(key.clone()).or_default() += ranks.len();
+    }
     let mut rankings: Vec<Ranking> =
-        groups.into_iter().map(|(key, ranks)| ranking(key, ranks)).collect();
-    rankings.sort_by_key(|ranking| std::cmp::Reverse(ranking.ranks.len()));
+        groups.into_iter().map(|((key, origin), ranks)| ranking(key, origin, ranks)).collect();
+    // Stable, so that the rankings of one way of measuring stay together.
+    rankings.sort_by_key(|ranking| std::cmp::Reverse(results_of[&ranking.key]));
     rankings
 }
 
-fn ranking(key: ComparisonKey, mut ranks: Vec<Rank>) -> Ranking {
+fn ranking(key: ComparisonKey, origin: Origin, mut ranks: Vec<Rank>) -> Ranking {
     let less_is_better = is_less_better(&key.metric);
+    // 91 % and 0.9 are told apart as searches do.
+    let value = |rank: &Rank| normalize_metric(&key.metric, rank.result.value);
     ranks.sort_by(|a, b| {
-        let order = b.result.value.total_cmp(&a.result.value);
+        let order = value(b).total_cmp(&value(a));
         let order = if less_is_better { order.reverse() } else { order };
         order.then_with(|| a.model.to_string().cmp(&b.model.to_string()))
     });
     for at in 0..ranks.len() {
-        let is_tied = at > 0 && ranks[at].result.value == ranks[at - 1].result.value;
+        let is_tied = at > 0 && value(&ranks[at]) == value(&ranks[at - 1]);
         ranks[at].rank = if is_tied { ranks[at - 1].rank } else { at as u64 + 1 };
     }
-    Ranking { key, less_is_better, ranks }
+    Ranking { key, origin, less_is_better, ranks }
 }
 
 fn is_less_better(metric: &str) -> bool {
     let mut words = metric.split(|c: char| !c.is_alphanumeric());
-    words.any(|word| LESS_IS_BETTER.contains(&word))
+    // The phoneme error rate, but not tokens per second.
+    metric == "per" || words.any(|word| LESS_IS_BETTER.contains(&word))
 }
 
 #[cfg(test)]
@@ -209,6 +224,28 @@ mod tests {
         assert!(rankings[0].less_is_better);
         let places = shown(&rankings[0]);
         assert_eq!(places, [(1, "b".to_owned()), (1, "c".to_owned()), (3, "a".to_owned())]);
-        assert!(!is_less_better("super_accuracy"));
+        for metric in ["per", "error_rate", "word_error_rate", "test_wer", "val loss"] {
+            assert!(is_less_better(metric), "{metric}");
+        }
+        for metric in ["super_accuracy", "tokens per second", "terror"] {
+            assert!(!is_less_better(metric), "{metric}");
+        }
+    }
+
+    #[test]
+    fn percentages_are_ranked_with_fractions_and_origins_apart() {
+        let mut others = reported("d", "accuracy", None, 0.99);
+        others.eval.origin = "third-party".to_owned();
+        let rankings = rankings(vec![
+            reported("a", "accuracy", None, 91.0),
+            reported("b", "accuracy", None, 0.95),
+            reported("c", "accuracy", None, 0.9),
+            others,
+        ]);
+        let origins: Vec<_> = rankings.iter().map(|ranking| ranking.origin).collect();
+        assert_eq!(origins, [Origin::SelfReported, Origin::ThirdParty]);
+        let order = [(1, "b".to_owned()), (2, "a".to_owned()), (3, "c".to_owned())];
+        assert_eq!(shown(&rankings[0]), order);
+        assert_eq!(shown(&rankings[1]), [(1, "d".to_owned())]);
     }
 }

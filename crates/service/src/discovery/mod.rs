@@ -8,6 +8,7 @@
 //! index can neither show a repository to somebody who may no longer see it, nor tell anything of it that is not so any
 //! more.
 
+mod advice;
 mod changed;
 mod document;
 mod feed;

@@ -28,6 +28,8 @@ pub struct FoundRepo {
 pub struct Found {
     /// The repositories, in order.
     pub repos: Vec<FoundRepo>,
+    /// Whether they have all the words that were asked for: where none has, those with some are found.
+    pub all_words: bool,
     /// All that fit, on all pages, when it was asked for.
     pub total: Option<u64>,
     /// How many of them have which words, when it was asked for.
@@ -57,7 +59,8 @@ impl Hub {
             Some(FoundRepo { row, stats, score: hit.score })
         };
         let repos = page.hits.iter().filter_map(take).collect();
-        Ok(Found { repos, total: page.total, facets: page.facets, next: page.next })
+        let (total, facets, next) = (page.total, page.facets, page.next);
+        Ok(Found { repos, all_words: true, total, facets, next })
     }
 
     /// What the actor may see.

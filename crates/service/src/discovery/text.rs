@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use steelyard_index::text::{TextDocument, TextError, TextIndex};
+use steelyard_index::text::{Matched, TextDocument, TextError, TextIndex};
 use steelyard_index::{Document, Matching, SearchRequest, TextHit};
 
 use crate::jobs::chain;
@@ -126,12 +126,13 @@ impl Hub {
     }
 
     /// What has the words of a request among what meets the rest of it, best first. Blocks.
-    pub(super) fn text_hits(&self, request: &SearchRequest) -> Result<Vec<TextHit>> {
+    pub(super) fn text_hits(&self, request: &SearchRequest) -> Result<(Vec<TextHit>, Matched)> {
         let (index, words) = (self.discovery().texts().get()?, &request.query.words);
         let page = self.discovery().index().with_matching(request, |matching| match matching {
             Matching::Few(ids) => index.search_among(words, &ids, HITS_MAX, 0),
             Matching::Many(meets) => index.search(words, meets, HITS_MAX, 0),
         });
-        Ok(page.map_err(Error::internal)?.hits)
+        let page = page.map_err(Error::internal)?;
+        Ok((page.hits, page.matched))
     }
 }

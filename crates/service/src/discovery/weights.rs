@@ -17,7 +17,7 @@ use steelyard_card::gguf::GgufHeader;
 use steelyard_db::catalogue::{self, IndexRow};
 use steelyard_db::{event, repo};
 
-use crate::revisions::{HEADER_MARK, Snapshot, WEIGHTS_KEY, facts_with};
+use crate::revisions::{HEADER_MARK, Parameters, Snapshot, WEIGHTS_KEY, facts_with};
 use crate::{Error, Hub, Result};
 
 /// How long the headers of one repository may take while others wait.
@@ -127,11 +127,15 @@ impl Hub {
         let Some(snapshot) = self.head(repo).await? else { return Ok(()) };
         let weights = match kept.filter(|_| heads.weights_key == facts.weights_key) {
             Some(kept) => kept,
-            None => json!({
-                WEIGHTS_KEY: snapshot.repo.facts.get(WEIGHTS_KEY),
-                "safetensors": self.safetensors_parameters(&snapshot).await?,
-                "gguf": self.gguf_header(&snapshot).await?,
-            }),
+            None => {
+                let Parameters { found, faults } = self.read_parameters(&snapshot).await?;
+                json!({
+                    WEIGHTS_KEY: snapshot.repo.facts.get(WEIGHTS_KEY),
+                    "safetensors": found,
+                    "gguf": self.gguf_header(&snapshot).await?,
+                    "faults": faults,
+                })
+            }
         };
         self.save_weights(&snapshot, &weights).await
     }

@@ -78,11 +78,13 @@ impl Hub {
         request.now = self.now();
         let hub = self.clone();
         let looked = tokio::task::spawn_blocking(move || {
-            request.text = Some(hub.text_hits(&request)?);
-            Ok::<_, Error>(request)
+            let (hits, matched) = hub.text_hits(&request)?;
+            request.text = Some(hits);
+            Ok::<_, Error>((request, matched))
         });
-        let request = looked.await.map_err(Error::internal)??;
-        self.search(actor, request).await
+        let (request, matched) = looked.await.map_err(Error::internal)??;
+        let found = self.search(actor, request).await?;
+        Ok(Found { all_words: matched == Matched::AllWords, ..found })
     }
 
     /// Searches the text of cards.
@@ -203,12 +205,16 @@ impl Hub {
         }
         let at = text.floor_char_boundary(at.min(text.len()));
         let found = query::suggest(text, at);
-        let (before, after) = (&text[..found.replace.start], &text[at..]);
+        let before = &text[..found.replace.start];
         let mut suggested: Vec<Suggested> = found
             .items
             .iter()
             .map(|item| Suggested {
-                text: format!("{before}{}{after}", item.text),
+                text: format!(
+                    "{before}{}{}",
+                    item.text,
+                    after(&text[at..], item.text.ends_with(':'))
+                ),
                 about: item.about.to_owned(),
             })
             .collect();
@@ -224,6 +230,17 @@ impl Hub {
         }
         Ok(suggested)
     }
+}
+
+/// What stays of the text behind the cursor: the rest of the word that is completed goes.
+fn after(rest: &str, is_field: bool) -> &str {
+    let is_end = |c: char| c.is_whitespace() || matches!(c, ',' | '"');
+    let word = &rest[..rest.find(is_end).unwrap_or(rest.len())];
+    let end = match word.find(':') {
+        Some(colon) if is_field => colon + 1,
+        _ => word.len(),
+    };
+    &rest[end..]
 }
 
 /// The words of a text; several in quotes count as one.

@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use steelyard_card::validate;
-use steelyard_core::limits::{CARD_BYTES_MAX, REGULAR_FILE_BYTES_MAX};
+use steelyard_card::validate_bytes;
+use steelyard_core::limits::REGULAR_FILE_BYTES_MAX;
 use steelyard_core::{Oid, RepoKind};
 use steelyard_git::walk::is_ancestor;
 use steelyard_git::{GitError, ObjectKind, ObjectSource, Pack, read};
@@ -207,12 +207,11 @@ impl Tips<'_> {
         }
         let missing = || broken(GitError::Missing(readme.oid));
         let (_, size) = view.header(&readme.oid).map_err(broken)?.ok_or_else(missing)?;
-        if size > CARD_BYTES_MAX as u64 {
+        if size > REGULAR_FILE_BYTES_MAX {
             return Ok(None);
         }
         let blob = view.read(&readme.oid).map_err(broken)?.ok_or_else(missing)?;
-        let Ok(text) = std::str::from_utf8(&blob.data) else { return Ok(None) };
-        let report = validate(self.kind, text);
+        let report = validate_bytes(self.kind, None, &blob.data);
         let shown = |issue: &steelyard_card::Issue| match issue.line {
             Some(line) => format!("{README} line {line}: {}", issue.message),
             None => format!("{README}: {}", issue.message),

@@ -6,6 +6,7 @@
 //! delete, and at worst an unnamed object in the store for the sweep.
 
 mod access;
+mod advice;
 mod inspect;
 mod judge;
 mod land;

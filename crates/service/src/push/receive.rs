@@ -53,7 +53,7 @@ pub(super) struct Base {
 pub(super) struct Push<'a> {
     pub(super) access: &'a PushAccess,
     pub(super) ballot: Ballot,
-    messages: Vec<String>,
+    pub(super) messages: Vec<String>,
     git: &'a GitBinary,
 }
 
@@ -134,6 +134,7 @@ impl Hub {
                 crash_point("push.stored");
             }
             if self.land_push(push, &base, &checked, prepared.as_ref()).await? {
+                self.advise(push, &checked).await;
                 return Ok(());
             }
             let refs = self.git_refs_of(&push.access.repo).await?;

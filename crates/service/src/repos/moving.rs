@@ -2,7 +2,8 @@
 
 use serde_json::json;
 use steelyard_core::{RepoId, RepoKind};
-use steelyard_db::{DbError, event, repo};
+use steelyard_db::event::{self, NewEvent};
+use steelyard_db::{DbError, lineage, repo};
 
 use crate::{Action, Actor, Error, Hub, Result};
 
@@ -30,6 +31,17 @@ impl Hub {
         let payload = json!({"from": row.repo.to_string(), "to": to.to_string()});
         event::append_event(&mut tx, "repo.move", actor.id(), Some(row.id), &payload, self.now())
             .await?;
+        if kind == RepoKind::Model {
+            let children = lineage::rename_base(&mut tx, &row.repo, to).await?;
+            let events = children.into_iter().map(|child| NewEvent {
+                kind: "repo.base",
+                actor_id: actor.id(),
+                repo_id: Some(child),
+                payload: payload.clone(),
+                now: self.now(),
+            });
+            event::append_events(&mut tx, &events.collect::<Vec<_>>()).await?;
+        }
         Ok(tx.commit().await?)
     }
 }

@@ -3,9 +3,10 @@
 use bytes::Bytes;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
+use steelyard_card::facts::CONFIG_BYTES_MAX;
 use steelyard_card::gguf::GgufHeader;
-use steelyard_card::{Card, CardInput, Facts, derive, front_matter};
-use steelyard_core::limits::CARD_BYTES_MAX;
+use steelyard_card::{Card, CardInput, Facts, derive, eval, front_matter};
+use steelyard_core::limits::REGULAR_FILE_BYTES_MAX;
 use steelyard_core::{Namespace, Oid, RepoKind, Timestamp};
 use steelyard_db::evals::Eval;
 use steelyard_db::lineage::BaseRow;
@@ -26,6 +27,8 @@ const FILES_MAX: usize = 2000;
 const SIZED_FILES_MAX: usize = 500;
 /// Files of a Space's code that are looked at.
 const CODE_FILES_MAX: usize = 4;
+/// Bytes of a file of a Space's code that are looked at.
+const CODE_BYTES_MAX: u64 = 1024 * 1024;
 /// Bytes of a card's text that are searched.
 const CARD_TEXT_BYTES_MAX: usize = 32 * 1024;
 
@@ -129,10 +132,11 @@ pub(crate) fn facts_with(
 ) -> Result<HeadFacts> {
     let source = Source { history, tree, gguf };
     let listed = list_files(history, tree, FILES_MAX)?;
-    let readme = source.small_file(READ_FILES[0])?;
-    let readme = readme.as_deref().and_then(|bytes| std::str::from_utf8(bytes).ok());
+    let readme = source.file(READ_FILES[0], REGULAR_FILE_BYTES_MAX)?;
+    let readme = readme.as_deref().map(String::from_utf8_lossy);
+    let readme = readme.as_deref();
     let facts = source.derive(kind, readme, &listed)?;
-    let results = results::files_of(kind, &listed, |path| source.small_file(path))?;
+    let results = results::files_of(kind, &listed, |path| source.result_file(path))?;
     let weights_key = weights_key(&listed);
     Ok(HeadFacts {
         bases: bases_of(&facts),
@@ -201,7 +205,7 @@ impl<'a> Source<'a> {
     ) -> Result<Facts> {
         let mut contents: [Option<Bytes>; READ_FILES.len()] = Default::default();
         for (content, path) in contents.iter_mut().zip(READ_FILES).skip(1) {
-            *content = self.small_file(path)?;
+            *content = self.file(path, CONFIG_BYTES_MAX as u64)?;
         }
         let [_, config, tokenizer, adapter, template, index, eval] = &contents;
         let (files, sizes) = self.sizes(listed)?;
@@ -252,7 +256,7 @@ impl<'a> Source<'a> {
         let mut code = Vec::new();
         for path in paths {
             if code.iter().all(|(known, _)| known != path)
-                && let Some(bytes) = self.small_file(path)?
+                && let Some(bytes) = self.file(path, CODE_BYTES_MAX)?
             {
                 code.push((path.to_owned(), bytes));
             }
@@ -260,8 +264,12 @@ impl<'a> Source<'a> {
         Ok(code)
     }
 
-    /// A regular file of moderate size; `None` for anything else.
-    pub(super) fn small_file(&self, path: &str) -> Result<Option<Bytes>> {
+    pub(super) fn result_file(&self, path: &str) -> Result<Option<Bytes>> {
+        self.file(path, eval::FILE_BYTES_MAX as u64)
+    }
+
+    /// A regular file of at most so many bytes; `None` for anything else.
+    fn file(&self, path: &str, bytes_max: u64) -> Result<Option<Bytes>> {
         let history = self.history;
         let Some(entry) = read::lookup_path(history, &self.tree, path).map_err(broken)? else {
             return Ok(None);
@@ -271,7 +279,7 @@ impl<'a> Source<'a> {
         }
         let missing = || broken(GitError::Missing(entry.oid));
         let (_, size) = history.header(&entry.oid).map_err(broken)?.ok_or_else(missing)?;
-        if size > CARD_BYTES_MAX as u64 {
+        if size > bytes_max {
             return Ok(None);
         }
         let data = history.read(&entry.oid).map_err(broken)?.ok_or_else(missing)?.data;
@@ -283,6 +291,8 @@ impl<'a> Source<'a> {
 /// headers is good as long as this stays the same.
 fn weights_key(listed: &[ListedEntry]) -> Option<String> {
     let mut key = Sha256::new();
+    // Which rules they are read by; other rules read them anew.
+    key.update([2]);
     let mut is_empty = true;
     for file in listed {
         if HEADER_ENDINGS.iter().any(|end| file.path.ends_with(end.as_bytes())) {

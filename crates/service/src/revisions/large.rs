@@ -1,11 +1,8 @@
 //! Large files of a commit: whether this repository may give them out, and where from.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
-use serde_json::{Value, json};
 use steelyard_blob::{Key, PresignedGet};
-use steelyard_card::safetensors::ParameterCount;
 use steelyard_core::{Sha256, XetHash};
 use steelyard_db::lfs::{self, Home, LinkRow};
 
@@ -14,8 +11,6 @@ use crate::{Error, Hub, Missing, Result};
 
 /// How long an address of the object store is valid.
 const DIRECT_URL_SECS: u64 = 3600;
-/// Weight files counted per repository.
-const COUNTED_FILES_MAX: usize = 200;
 
 impl Hub {
     /// The repository's link to the content at a path: a pointer alone gives nothing.
@@ -68,37 +63,6 @@ impl Hub {
         };
         Ok(self.blobs().presign_get(&Key::lfs(&link.sha256), &wanted).await?)
     }
-
-    /// Parameters per type over all safetensors files of a commit; `None` when it has none, or none that can be read.
-    pub async fn safetensors_parameters(&self, snapshot: &Snapshot) -> Result<Option<Value>> {
-        let key = (snapshot.repo.id, snapshot.commit);
-        if let Some(known) = self.parameters_cache().get(&key) {
-            return Ok((*known).clone());
-        }
-        let files = snapshot.list_files(2000)?;
-        let weights = files.iter().map(|file| file.path_text()).filter(|path| is_weights(path));
-        let weights: Vec<_> = weights.take(COUNTED_FILES_MAX).collect();
-        let mut count = ParameterCount::default();
-        for path in &weights {
-            match self.safetensors_header(snapshot, path).await {
-                // Numbers that do not fit together are lies as well.
-                Ok(header) if count.merge(&header.parameters).is_ok() => {}
-                Ok(_) => return Ok(None),
-                // A file that only claims to be weights says nothing about the others.
-                Err(Error::Invalid(_) | Error::NotFound(_)) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        let found = (count.total > 0)
-            .then(|| json!({"parameters": count.parameters, "total": count.total}));
-        self.parameters_cache().insert(key, Arc::new(found.clone()));
-        Ok(found)
-    }
-}
-
-/// Weights of the model itself lie at the root.
-fn is_weights(path: &str) -> bool {
-    path.ends_with(".safetensors") && !path.contains('/') && !path.starts_with("adapter_")
 }
 
 fn plain(c: char) -> char {

@@ -7,6 +7,7 @@ mod facts;
 mod gguf;
 mod large;
 mod log;
+mod parameters;
 mod results;
 mod safetensors;
 mod snapshot;
@@ -24,5 +25,6 @@ pub(crate) use facts::{
     HEADER_MARK, HeadFacts, WEIGHTS_KEY, compute_facts, facts_of_card, facts_with, facts_with_card,
     is_telling, record_head,
 };
+pub(crate) use parameters::Parameters;
 pub(crate) use results::{FOLDER as RESULTS_FOLDER, compute_proposed, result_files, result_of};
 pub(crate) use snapshot::read_tree_of;

@@ -73,7 +73,7 @@ pub(crate) fn compute_proposed(
         if there.map(|entry| entry.oid) == here.map(|entry| entry.oid) {
             return Ok(None);
         }
-        source.small_file(path)
+        source.result_file(path)
     })?;
     let mut found = collect(owner.as_str(), &Facts::default(), &files);
     found.truncate(PROPOSED_MAX);

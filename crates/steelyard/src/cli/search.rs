@@ -24,6 +24,8 @@ pub enum KindArg {
     Dataset,
     /// A Space.
     Space,
+    /// A kernel.
+    Kernel,
 }
 
 impl KindArg {
@@ -33,6 +35,7 @@ impl KindArg {
             Self::Model => "model",
             Self::Dataset => "dataset",
             Self::Space => "space",
+            Self::Kernel => "kernel",
         }
     }
 }

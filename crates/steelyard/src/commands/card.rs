@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 use steelyard_card::report::{Known, ReportInput, report};
-use steelyard_card::{CardInput, Report, derive, validate};
+use steelyard_card::{CardInput, Report, derive, validate_bytes};
 use steelyard_core::RepoKind;
 
 use super::remote::Remote;
@@ -39,13 +39,11 @@ pub fn run(flags: &SettingFlags, command: &CardCommand) -> Result<()> {
 fn local(args: &CheckArgs) -> Result<(Report, Value)> {
     let is_folder = args.target.is_dir();
     let readme = if is_folder { args.target.join("README.md") } else { args.target.clone() };
-    let text = match std::fs::read_to_string(&readme) {
-        Ok(text) => Some(text),
-        Err(error) if is_folder && error.kind() == std::io::ErrorKind::NotFound => None,
-        Err(error) => {
-            return Err(error).with_context(|| format!("cannot read {}", readme.display()));
-        }
-    };
+    let text = std::fs::read(&readme).with_context(|| {
+        format!("cannot read {}, so there is no card to check", readme.display())
+    })?;
+    let rules = validate_bytes(kind_of(args.kind), None, &text);
+    let text = String::from_utf8_lossy(&text);
     let kind = kind_of(args.kind);
     let mut found = Vec::new();
     if is_folder {
@@ -58,7 +56,7 @@ fn local(args: &CheckArgs) -> Result<(Report, Value)> {
     let facts = derive(
         kind,
         CardInput {
-            readme: text.as_deref(),
+            readme: Some(&text),
             files: &files,
             sizes: &sizes,
             config_json: config.as_deref(),
@@ -67,9 +65,8 @@ fn local(args: &CheckArgs) -> Result<(Report, Value)> {
         },
     );
     let known = Known::default();
-    let readme = text.as_deref();
+    let readme = Some(&*text);
     let told = report(ReportInput { kind, readme, facts: &facts, files: &files, known: &known });
-    let rules = text.as_deref().map(|text| validate(kind, text)).unwrap_or_default();
     Ok((rules, serde_json::to_value(told)?))
 }
 
@@ -90,6 +87,7 @@ fn kind_of(kind: KindArg) -> RepoKind {
         KindArg::Model => RepoKind::Model,
         KindArg::Dataset => RepoKind::Dataset,
         KindArg::Space => RepoKind::Space,
+        KindArg::Kernel => RepoKind::Kernel,
     }
 }
 

@@ -40,6 +40,9 @@ fn table(found: &Value) -> String {
         }
     }
     let mut text = String::new();
+    if found["matched"] == "some" && !rows.is_empty() {
+        text.push_str("nothing has all of the words; these have some\n\n");
+    }
     let mut line = |cells: [&str; 7]| {
         let padded = cells.iter().zip(widths).enumerate().map(|(at, (cell, width))| {
             // Numbers stand right.
@@ -108,5 +111,7 @@ mod tests {
         assert!(lines[1].contains("90.9 MB") && lines[1].contains("apache-2.0"), "{text}");
         assert_eq!(lines[3], "1 of 3; --limit shows more");
         assert_eq!(table(&json!({"total": 0, "hits": []})), "nothing found\n");
+        let some = json!({"total": 1, "matched": "some", "hits": [{"id": "a/b", "type": "model"}]});
+        assert!(table(&some).starts_with("nothing has all of the words; these have some\n\nrepo"));
     }
 }

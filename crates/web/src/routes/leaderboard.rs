@@ -51,6 +51,7 @@ struct Line {
 
 struct Table {
     metric: String,
+    origin: String,
     /// Everything else of the way it was measured.
     measured: String,
     less_is_better: bool,
@@ -108,12 +109,13 @@ pub(super) async fn page(visit: Visit, target: Target) -> Result<Response, ApiEr
 }
 
 fn table(ranking: Ranking) -> Table {
-    let Ranking { key, less_is_better, ranks } = ranking;
+    let Ranking { key, origin, less_is_better, ranks } = ranking;
     let mut measured = key.to_string();
     // "f1 on alice/bench, config x": the metric stands above, the dataset at the head of the page.
     let said = format!("{} on {}", key.metric, key.dataset);
     measured = measured.replacen(&said, "", 1).trim_start_matches(", ").to_owned();
     Table {
+        origin: Said::of(origin, None, "").text,
         untold: key.untold().join(", "),
         metric: key.metric,
         measured,
@@ -143,7 +145,8 @@ impl LeaderboardPage {
     fn as_markdown(&self) -> String {
         let mut text = format!("# What models report of {}\n", self.head.id());
         for table in &self.tables {
-            text.push_str(&format!("\n## {}\n\n", hits::escape_cell(&table.metric)));
+            let metric = hits::escape_cell(&table.metric);
+            text.push_str(&format!("\n## {metric}, {}\n\n", table.origin));
             if !table.measured.is_empty() {
                 text.push_str(&format!("{}\n\n", hits::escape_cell(&table.measured)));
             }

@@ -51,6 +51,7 @@ struct ListPage {
     kind: RepoKind,
     title: &'static str,
     total: String,
+    all_words: bool,
     /// The query as it was understood, and other conditions of the address, each with the address without it.
     chips: Vec<(String, String)>,
     facets: Vec<FacetBox>,
@@ -90,6 +91,7 @@ impl ListPage {
         Self {
             title: title(kind),
             total: format::full(found.total.unwrap_or_default()),
+            all_words: found.all_words,
             chips: chips(&place, query),
             facets: facet_boxes(&place, query, &found.facets, kind),
             sorts: sorts(&place, sort, !query.words.is_empty(), kind),

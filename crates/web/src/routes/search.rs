@@ -31,6 +31,7 @@ struct SearchPage {
     frame: Frame,
     kinds: Vec<KindLink>,
     rows: Vec<HitRow>,
+    all_words: bool,
     texts: Vec<HitRow>,
     /// Name, display name, whether it is an organisation.
     accounts: Vec<(String, String, bool)>,
@@ -62,6 +63,7 @@ pub(super) async fn page(visit: Visit) -> Result<Response, ApiError> {
             .markdown(Place { path: "/search.md", params: &visit.params }.with(&[])),
         kinds: Vec::new(),
         rows: Vec::new(),
+        all_words: true,
         texts: Vec::new(),
         accounts: Vec::new(),
         next: None,
@@ -107,6 +109,7 @@ async fn fill(
         page.kinds = kind_links(visit, place, chosen, &ask).await?;
     }
     page.rows = hits::rows(visit, &found.repos);
+    page.all_words = found.all_words;
     page.next = found.next.map(|next| place.with(&[("cursor", &next.encode())]));
     let words = query.words.join(" ");
     if !words.is_empty() && is_first {

@@ -73,3 +73,18 @@ fn shards_are_one_file() {
     assert_eq!(unknown.bytes_to_load(), None);
     assert_eq!(unknown.into_files()[0].files, 2);
 }
+
+#[test]
+fn copies_of_a_model_are_not_counted_with_it() {
+    let models = |files: &[&'static str]| safetensors_models(files);
+    assert_eq!(
+        models(&["consolidated.safetensors", "model.safetensors", "model.fp16.safetensors"]),
+        [["model.safetensors"]]
+    );
+    let shards = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"];
+    assert_eq!(models(&["consolidated.safetensors", shards[0], shards[1]]), [shards]);
+    assert_eq!(models(&["a.safetensors", "b.safetensors"]), [["a.safetensors"], ["b.safetensors"]]);
+    let none = ["adapter_model.safetensors", "unet/model.safetensors", "optimizer.safetensors"];
+    assert!(models(&none).is_empty());
+    assert_eq!((shards_of(shards[0]), shards_of("model.safetensors")), (Some(2), None));
+}

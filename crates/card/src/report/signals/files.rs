@@ -50,6 +50,11 @@ impl Questions<'_> {
                 line: None,
             })
             .collect();
+        let faults = &self.input.known.weight_faults;
+        if pickles.is_empty() && !faults.is_empty() {
+            let evidence = |fault: &String| Evidence { text: fault.clone(), line: None };
+            return (SignalState::Unknown, faults.iter().map(evidence).collect());
+        }
         let safe = files.filter(|path| ends(path, &SAFE)).count();
         match (pickles.is_empty(), safe) {
             (false, _) => (SignalState::No, pickles),
