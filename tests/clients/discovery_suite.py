@@ -12,13 +12,13 @@ import traceback
 
 sys.dont_write_bytecode = True
 
-from discovery import bad_input, cards, catalogue, facts, listings, own_routes, pages, usage  # noqa: E402
+from discovery import bad_input, cards, catalogue, facts, landing, listings, own_routes, pages, usage  # noqa: E402
 
 
 def main():
     parts = {
         "catalogue": [catalogue.publish], "facts": facts.CHECKS, "listings": listings.CHECKS, "pages": pages.CHECKS,
-        "cards": cards.CHECKS, "own_routes": own_routes.CHECKS, "usage": usage.CHECKS, "bad_input": bad_input.CHECKS,
+        "cards": cards.CHECKS, "landing": landing.CHECKS, "own_routes": own_routes.CHECKS, "usage": usage.CHECKS, "bad_input": bad_input.CHECKS,
     }
     wanted, failed = sys.argv[4:], []
     for part, checks in parts.items():

@@ -46,7 +46,8 @@ impl Scene {
 }
 
 /// The parts that ask in the client's own words.
-const CLIENT_PARTS: [&str; 6] = ["catalogue", "facts", "listings", "pages", "cards", "usage"];
+const CLIENT_PARTS: [&str; 7] =
+    ["catalogue", "facts", "listings", "pages", "cards", "landing", "usage"];
 
 fn discovery(stores: Stores, replicas: usize, version: HfVersion, parts: &[&str]) {
     let Some(scene) = Scene::start(stores, replicas) else { return };

@@ -137,19 +137,21 @@ impl EvalResult {
         let config = self.config.as_deref().map(key::normal);
         let config = config.filter(|config| config != "default" && config != "all");
         let shown = self.dataset_name.as_deref().map(key::slug).unwrap_or_default();
+        let written = self.dataset_name.as_deref().map(key::normal).unwrap_or_default();
         let mut words = vec![id, name.clone()];
         if let Some(config) = config {
             words.push(format!("{name}/{config}"));
             words.push(config);
         }
-        words.push(shown);
+        words.extend([shown, written]);
         unique(words)
     }
 
     /// Every name by which people ask for the metric, in small letters.
     pub fn metric_words(&self) -> Vec<String> {
         let shown = self.metric_name.as_deref().map(key::slug).unwrap_or_default();
-        unique(vec![key::normal(&self.metric), key::metric(&self.metric), shown])
+        let written = self.metric_name.as_deref().map(key::normal).unwrap_or_default();
+        unique(vec![key::normal(&self.metric), key::metric(&self.metric), shown, written])
     }
 }
 

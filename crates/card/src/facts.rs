@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use steelyard_core::RepoKind;
 
-use crate::front_matter::{Card, FrontMatterError};
+use crate::front_matter::{self, Card, FrontMatterError};
 use crate::gguf::GgufHeader;
 use crate::validate::SDKS;
 use crate::{arxiv, values};
 
+mod about;
 mod apps;
 mod benchmark;
 mod code;
@@ -151,6 +152,12 @@ pub struct Facts {
     /// Grams of CO2 the training gave off.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub co2_grams: Option<f64>,
+    /// What a dataset's card says of it first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// How a dataset wants to be cited, as BibTeX.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub citation: Option<String>,
     /// A title other than the name: a Space's `title`, a dataset's `pretty_name`, a model's `model_name`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
@@ -288,6 +295,8 @@ fn derive_dataset(facts: &mut Facts, data: &Map<String, Value>, input: &CardInpu
     }
     facts.tags = tags::of_dataset(facts, data, &dataset);
     facts.dataset = (dataset != DatasetFacts::default()).then_some(dataset);
+    let body = input.readme.map(front_matter::body).unwrap_or_default();
+    (facts.description, facts.citation) = (about::description(body), about::citation(body));
 }
 
 fn derive_space(facts: &mut Facts, data: &Map<String, Value>, input: &CardInput<'_>) {

@@ -249,16 +249,23 @@ fn assemble(method: &Method, reply: FileReply<'_>, plan: &Plan, body: Body) -> R
         Plan::Done(_) | Plan::Whole => set(header::CONTENT_LENGTH, reply.size.to_string()),
     }
     let name = file_name(reply.path);
-    set(header::CONTENT_TYPE, content_type(name).to_owned());
+    let content_type = content_type(name);
+    set(header::CONTENT_TYPE, content_type.to_owned());
     set(header::CONTENT_DISPOSITION, content_disposition(name));
     set(header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned());
-    set(
-        header::CONTENT_SECURITY_POLICY,
-        "default-src 'none'; style-src 'unsafe-inline'; sandbox".to_owned(),
-    );
+    set(header::CONTENT_SECURITY_POLICY, policy(content_type).to_owned());
     headers.extend(reply.headers);
     debug_assert!(method != Method::HEAD || matches!(plan, Plan::Done(_)), "a HEAD has no body");
     (status, headers, body).into_response()
+}
+
+/// What a browser that shows a file may do with it: nothing but show it. A PDF is shown by the browser's own viewer, which has
+/// a sandbox of its own and does not work in this one; only the hub's pages may put it into a frame.
+fn policy(content_type: &str) -> &'static str {
+    match content_type {
+        "application/pdf" => "frame-ancestors 'self'",
+        _ => "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+    }
 }
 
 fn file_name(path: &str) -> &str {

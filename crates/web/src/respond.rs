@@ -34,6 +34,15 @@ pub(crate) fn page(template: &impl Template) -> Result<Response> {
     Ok(html(StatusCode::OK, body))
 }
 
+/// A page with a PDF in a frame, which may come from the object store. It shows no other content of users.
+pub(crate) fn page_with_frame(template: &impl Template) -> Result<Response> {
+    let mut response = page(template)?;
+    let policy = HeaderValue::from_str(&format!("{POLICY}; frame-src 'self' http: https:"));
+    let policy = policy.map_err(Error::internal)?;
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    Ok(response)
+}
+
 /// HTML that a template made.
 pub(crate) fn html(status: StatusCode, body: String) -> Response {
     let mut headers = common();

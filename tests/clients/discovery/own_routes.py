@@ -153,6 +153,12 @@ def quick_search():
 def tasks():
     told = get("/api/tasks", who=None)
     assert "text-classification" in told and "text-to-image" in told, list(told)[:10]
+    # What clients of inference take when nobody names a model.
+    from huggingface_hub.inference._providers.hf_inference import _fetch_recommended_models
+
+    recommended = _fetch_recommended_models()
+    assert recommended["text-generation"] == told["text-generation"]["models"][0]["id"], recommended
+    assert recommended["text-to-3d"] is None, recommended
 
 
 def lineage():

@@ -74,8 +74,8 @@ fn a_card_of_a_classifier() {
     assert_eq!(found.results.len(), 1);
     let result = &found.results[0];
     assert_eq!((result.value, result.value_text.as_str()), (91.2, "91.2%"));
-    assert_eq!(result.dataset_words(), ["glue", "glue/mnli", "mnli", "glue_mnli"]);
-    assert_eq!(result.metric_words(), ["f1", "f1_macro"]);
+    assert_eq!(result.dataset_words(), ["glue", "glue/mnli", "mnli", "glue_mnli", "glue mnli"]);
+    assert_eq!(result.metric_words(), ["f1", "f1_macro", "f1 macro"]);
     assert_eq!(result.task_type.as_deref(), Some("text-classification"));
     let messages: Vec<&str> =
         found.problems.iter().map(|problem| problem.message.as_str()).collect();

@@ -20,6 +20,8 @@ use crate::{Access, ApiError, Route, link};
 
 /// Fields that change by being used, not by commits.
 const COUNTERS: [&str; 4] = ["downloads", "downloadsAllTime", "likes", "trendingScore"];
+/// Files whose sizes make up `mainSize`.
+const SIZED_FILES_MAX: usize = 20_000;
 /// Most files that `siblings` lists.
 const SIBLINGS_MAX: usize = 200_000;
 
@@ -149,6 +151,7 @@ pub(super) async fn describe(
             ("spaces", _) => Some(json!(hub.spaces_using(actor, &row.repo).await?)),
             ("evalResults", Some(snapshot)) => eval_results(hub, snapshot)?,
             ("usedStorage", _) => Some(json!(hub.used_storage(row).await?)),
+            ("mainSize", Some(snapshot)) => Some(json!(snapshot.size(SIZED_FILES_MAX)?)),
             ("gguf", Some(snapshot)) => hub.gguf_header(snapshot).await?,
             ("safetensors", Some(snapshot)) => hub.safetensors_parameters(snapshot).await?,
             ("lastModified", Some(snapshot)) if !snapshot.is_head => {

@@ -312,7 +312,7 @@ async fn list_item(
 ) -> Result<Value, Error> {
     let FoundRepo { row, stats, .. } = found;
     let wanted = item_names(row.kind, names, params);
-    let needs_commit = ["sha", "siblings", "safetensors", "gguf", "evalResults"];
+    let needs_commit = ["sha", "siblings", "safetensors", "gguf", "evalResults", "mainSize"];
     if needs_commit.iter().any(|name| wanted.contains(name)) {
         let snapshot = hub.head(row.clone()).await?;
         return describe(hub, actor, &row, snapshot.as_ref(), Some(wanted), false).await;

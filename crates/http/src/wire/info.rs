@@ -103,7 +103,8 @@ const KERNEL: &[&str] =
 
 /// The names a reply has when nothing is asked for.
 pub fn default_names(kind: RepoKind) -> Vec<&'static str> {
-    let costly = ["baseModels", "childrenModelCount", "evalResults", "inferenceProviderMapping"];
+    let costly =
+        ["baseModels", "childrenModelCount", "evalResults", "inferenceProviderMapping", "mainSize"];
     expand_names(kind).iter().copied().filter(|name| !costly.contains(name)).collect()
 }
 
@@ -133,7 +134,8 @@ pub fn record_field(row: &RepoRow, facts: &Value, name: &str) -> Option<Value> {
         "datasets" => fact("datasets"),
         "baseModels" => fact("base_models")
             .filter(|models| models.as_array().is_some_and(|list| !list.is_empty())),
-        "description" => card("description"),
+        "description" => card("description").or_else(|| fact("description")),
+        "citation" => card("citation").or_else(|| fact("citation")),
         "paperswithcode_id" => card("paperswithcode_id"),
         "sdk" => row.settings.get("sdk").cloned().or_else(|| fact("sdk")),
         "subdomain" => {

@@ -1,5 +1,7 @@
 //! Pushes that are accepted, wholly or in part.
 
+use steelyard_core::Visibility;
+
 use crate::world::{EMPTY_PACK, MODEL, World, commit, noise, ref_of};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -157,4 +159,29 @@ async fn whoever_waits_for_a_push_hears_that_it_goes_on() {
     release.await.unwrap();
     assert!(answer.starts_with("0005\u{1}"), "{answer}");
     assert!(answer.contains("unpack ok") && answer.contains("ok refs/heads/new"), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn warnings_about_a_card_are_shown_and_keep_nothing_out() {
+    let world = World::start().await;
+    world.create("root", Visibility::Public).await;
+    let root = world.clone("alice/root", "root", &[]);
+    commit(&world, &root, &[("README.md", b"---\nlicense: cc-by-nc-4.0\n---\n")]);
+    world.run(&root, &["push", "-q", "origin", "main"]);
+    let work = world.clone(MODEL, "work", &[]);
+    let said = |files: &[(&str, &[u8])]| {
+        let oid = commit(&world, &work, files);
+        let said = world.git(&work, &["push", "origin", "main"]);
+        assert!(said.ok, "{}", said.err);
+        assert!(world.ls_remote(MODEL).contains(&oid));
+        said.err.lines().filter(|line| line.starts_with("remote:")).collect::<Vec<_>>().join("\n")
+    };
+    assert_eq!(said(&[("README.md", b"---\nlicense: mit\n---\n")]), "");
+    let misspelt = said(&[("README.md", b"---\nlicence: mit\n---\n# Caf\xe9\n")]);
+    assert!(misspelt.contains("remote: README.md line 2: warning: "), "{misspelt}");
+    assert!(misspelt.contains("line 4: warning: README.md is not UTF-8"), "{misspelt}");
+    let unfit = said(&[("README.md", b"---\nlicense: mit\nbase_model: alice/root\n---\n")]);
+    assert!(unfit.contains("warning: ") && unfit.contains("alice/root"), "{unfit}");
+    assert!(unfit.contains("\"license: cc-by-nc-4.0\" would fit"), "{unfit}");
+    assert_eq!(said(&[("b.txt", b"the card is as it was")]), "");
 }

@@ -249,9 +249,10 @@ impl Hub {
     /// Ids that are here and whose name is the same or nearly so, the likeliest first.
     async fn nearest(&self, actor: &Actor, kind: RepoKind, id: &str) -> Result<Vec<String>> {
         let name = id.rsplit('/').next().unwrap_or(id);
-        let beginning = &name[..name.floor_char_boundary(name.len() * 2 / 3)];
-        let end = &name[name.ceil_char_boundary(name.len() / 3)..];
-        for part in [name, beginning, end] {
+        let (most, half) = (name.len() * 2 / 3, name.len() / 2);
+        let beginning = |bytes| &name[..name.floor_char_boundary(bytes)];
+        let end = |bytes| &name[name.ceil_char_boundary(name.len() - bytes)..];
+        for part in [name, beginning(most), end(most), beginning(half), end(half)] {
             if part.len() < 3 {
                 continue;
             }

@@ -63,8 +63,11 @@ impl Hub {
         for task in vocab::pipeline_tags() {
             let models = self.most_used(actor, RepoKind::Model, task.id).await?;
             let datasets = self.most_used(actor, RepoKind::Dataset, task.id).await?;
+            // The clients of inference take the first of these where no model is named.
+            let ids: Vec<&Value> = models.iter().map(|model| &model["id"]).collect();
             let about = json!({
                 "id": task.id,
+                "widgetModels": ids,
                 "label": task.name,
                 "modality": task.modality,
                 "datasets": datasets,

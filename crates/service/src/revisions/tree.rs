@@ -6,7 +6,7 @@ use steelyard_core::page::{Cursor, Page};
 use steelyard_git::read::{ListOptions, ListedEntry};
 use steelyard_git::{read, walk};
 
-use super::entry::{Entry, describe};
+use super::entry::{Entry, EntryKind, describe};
 use super::log::CommitInfo;
 use super::snapshot::{Snapshot, read_commit};
 use crate::history::{History, broken};
@@ -87,6 +87,15 @@ impl Snapshot {
             describe(&self.history, file.path_text().into_owned(), file.mode, file.oid)
         };
         files.into_iter().map(describe).collect()
+    }
+
+    /// The bytes of all files of the commit together; of at most `limit` files.
+    pub fn size(&self, limit: usize) -> Result<u64> {
+        let sizes = self.list_file_entries(limit)?.into_iter().map(|entry| match entry.kind {
+            EntryKind::File { size, .. } => size,
+            _ => 0,
+        });
+        Ok(sizes.fold(0, u64::saturating_add))
     }
 
     /// Finds the last commit of each entry, walking the history once per folder.

@@ -126,7 +126,10 @@ async fn show(visit: &Visit, target: &Target, as_markdown: bool) -> Result<Respo
             page.as_markdown(viewers::text_of(&text).unwrap_or_default()),
         ));
     }
-    respond::page(&page)
+    match page.view {
+        View::Pdf(..) => respond::page_with_frame(&page),
+        _ => respond::page(&page),
+    }
 }
 
 impl View {

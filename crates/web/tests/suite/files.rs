@@ -112,6 +112,38 @@ async fn a_renamed_repository_sends_its_readers_on() {
     assert_eq!((page.status.as_u16(), page.header("location")), (307, "/alice/new/tree/main"));
 }
 
+/// The browser's own viewer shows a PDF; it does not work in the sandbox that everything else of users is in.
+#[tokio::test]
+async fn a_pdf_is_shown_in_a_frame_and_nothing_else_is() {
+    let world = World::on(Stores::Embedded).await;
+    let files =
+        [("a.pdf", "%PDF-1.4\n"), ("b.pdf", "<script>"), ("c.html", "<p>"), ("d.svg", "<svg/>")];
+    world.repo("model", "m", false, &files).await;
+    let policy = async |path: &str| {
+        let page = world.browse(path).await;
+        assert_eq!(page.header("x-content-type-options"), "nosniff", "{path}");
+        (page.header("content-security-policy").to_owned(), page.body.contains("<iframe"))
+    };
+    let (of_page, has_frame) = policy("/alice/m/blob/main/a.pdf").await;
+    assert!(
+        has_frame && of_page.ends_with("frame-ancestors 'none'; frame-src 'self' http: https:")
+    );
+    for other in ["b.pdf", "c.html", "d.svg"] {
+        let (of_page, has_frame) = policy(&format!("/alice/m/blob/main/{other}")).await;
+        assert!(!has_frame && !of_page.contains("frame-src"), "{other}: {of_page}");
+    }
+    // Whatever is in it, it is no page.
+    for name in ["a.pdf", "b.pdf"] {
+        let file = world.browse(&format!("/alice/m/resolve/main/{name}")).await;
+        assert_eq!(file.header("content-type"), "application/pdf");
+        assert_eq!(file.header("content-security-policy"), "frame-ancestors 'self'");
+    }
+    for name in ["c.html", "d.svg"] {
+        let (of_file, _) = policy(&format!("/alice/m/resolve/main/{name}")).await;
+        assert!(of_file.ends_with("; sandbox"), "{name}: {of_file}");
+    }
+}
+
 #[tokio::test]
 async fn styles_and_scripts_may_be_kept() {
     let world = World::on(Stores::Embedded).await;

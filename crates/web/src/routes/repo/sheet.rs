@@ -69,8 +69,8 @@ pub(crate) struct Sheet {
     pub(super) facts: Vec<Fact>,
     pub(super) card: Option<Arc<Rendered>>,
     pub(super) card_problem: Option<String>,
-    /// What is wrong with files of weights.
-    pub(super) weight_faults: Vec<String>,
+    /// What is wrong with files of weights, and with what a dataset measures.
+    pub(super) faults: Vec<String>,
     /// Examples that the card has, unless its text shows them itself.
     pub(super) examples: Vec<Example>,
     pub(super) score: Option<u8>,
@@ -176,14 +176,15 @@ async fn gather(
         snippets,
         tags: known.tags.iter().take(TAGS).cloned().collect(),
         disclaimer: lineage.map_or("", |lineage| lineage.licenses.disclaimer),
-        weight_faults: weight_faults(&weights),
+        faults: faults(&weights, known.benchmark_problem),
         card_problem: known.card_problem,
     })
 }
 
-fn weight_faults(weights: &serde_json::Value) -> Vec<String> {
-    let faults = weights["faults"].as_array().into_iter().flatten();
-    faults.filter_map(|fault| fault.as_str().map(str::to_owned)).collect()
+fn faults(weights: &serde_json::Value, of_benchmark: Option<String>) -> Vec<String> {
+    let of_weights = weights["faults"].as_array().into_iter().flatten();
+    let of_weights = of_weights.filter_map(|fault| fault.as_str().map(str::to_owned));
+    of_weights.chain(of_benchmark).collect()
 }
 
 /// The card's object id and its text.
