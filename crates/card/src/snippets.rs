@@ -96,8 +96,16 @@ fn of_model(input: &SnippetInput<'_>, list: &mut Vec<Snippet>) {
     if input.has_tag("mlx") && input.facts.library_name.as_deref() != Some("mlx") {
         libraries::mlx(input, list);
     }
-    gguf::add(input, list);
-    transformers::add(input, list);
+    // A copy in GGUF beside the model is not what its library begins with.
+    let is_beside = input.facts.library_name.as_deref() == Some("transformers")
+        && input.files_with(".safetensors").next().is_some();
+    if is_beside {
+        transformers::add(input, list);
+        gguf::add(input, list);
+    } else {
+        gguf::add(input, list);
+        transformers::add(input, list);
+    }
     serving::add(input, list);
 }
 

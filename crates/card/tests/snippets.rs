@@ -245,6 +245,12 @@ fn other_libraries() -> Vec<Case> {
             "license: mit",
             &["big-Q4_K_M-00001-of-00002.gguf", "big-Q4_K_M-00002-of-00002.gguf"],
         ),
+        model(
+            "gguf-beside",
+            "acme/chat-1b",
+            "library_name: transformers\npipeline_tag: text-generation\ntags: [conversational]",
+            &["config.json", "model.safetensors", "chat-Q8_0.gguf"],
+        ),
         model("nothing", "acme/files", "license: mit", &["README.md"]),
     ]
 }

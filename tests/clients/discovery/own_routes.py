@@ -150,6 +150,17 @@ def quick_search():
     assert "alice/reviews" in json.dumps(get("/api/quicksearch", {"q": "review"})["datasets"])
 
 
+def suggestions():
+    """Fields, words of closed lists, and what is on the hub; the rest of a word that is completed goes."""
+    told = lambda text, **more: [one["text"] for one in get("/api/search/suggest", {"q": text, **more})]
+    assert told("author:al") == ["author:alice"] and told("base:alice/free-1")[0] == "base:alice/free-1"
+    assert told("arch:ll")[0] == "arch:llama" and told("params:")[0] == "params:<1B"
+    assert all(text.startswith("license:") for text in told("license:ap")), told("license:ap")
+    assert told("task:cla", at=3) == ["task:cla"], told("task:cla", at=3)
+    assert told("task:fill-mas bert", at=9)[0] == "task:fill-mask bert", told("task:fill-mas bert", at=9)
+    assert not any("secret" in text for text in told("base:bob/sec") + told("sec"))
+
+
 def tasks():
     told = get("/api/tasks", who=None)
     assert "text-classification" in told and "text-to-image" in told, list(told)[:10]
@@ -270,5 +281,5 @@ def private_of_others():
         refused(ask(f"/api/models/alice/secret-lm/{route}", who=None), 401)
 
 
-CHECKS = [the_question, terms, free_words, facets, mistakes, full_text, quick_search, tasks, lineage, card_report, snippets, boards,
+CHECKS = [the_question, terms, free_words, facets, mistakes, full_text, quick_search, suggestions, tasks, lineage, card_report, snippets, boards,
           semantic_spaces, private_of_others]

@@ -22,4 +22,4 @@ pub use ast::{Bounds, Condition, End, LineageWanted, Number, Query, Term};
 pub use error::QueryError;
 pub use fields::{Field, fields};
 pub use parse::{ALTERNATIVES_MAX, QUERY_BYTES_MAX, QUERY_TERMS_MAX};
-pub use suggest::{Suggestion, Suggestions, suggest};
+pub use suggest::{Open, Suggestion, Suggestions, suggest};

@@ -2,9 +2,11 @@
 
 use std::ops::Range;
 
+use super::ast::Number;
 use super::fields::{Field, Takes, fields, find_field};
 use super::scan::tokens;
 use super::vocabulary::{self, SIZE_CATEGORIES};
+use crate::document::Facet;
 use steelyard_core::{LicenseTraits, RepoKind};
 
 /// Most suggestions at once.
@@ -17,6 +19,21 @@ pub struct Suggestions {
     pub replace: Range<usize>,
     /// The candidates, best first.
     pub items: Vec<Suggestion>,
+    /// Where further candidates come from: what is on the hub.
+    pub open: Option<Open>,
+}
+
+/// Values that no closed list holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Open {
+    /// Words in use.
+    Words(Facet),
+    /// Names of users and organisations.
+    Account,
+    /// Ids of repositories of a kind.
+    Repo(RepoKind),
+    /// Ids of repositories of every kind: a word that is no value of a field.
+    Name,
 }
 
 /// One candidate.
@@ -34,20 +51,34 @@ pub fn suggest(text: &str, cursor: usize) -> Suggestions {
     let end = before.len();
     let token = tokens(before).last().filter(|token| token.span.end == end);
     let Some(token) = token.filter(|token| token.open_quote.is_none()) else {
-        return Suggestions { replace: end..end, items: Vec::new() };
+        return Suggestions { replace: end..end, ..Suggestions::default() };
     };
     let whole = token.lenient();
     let body = if whole.starts_with(|char| char == '-') { whole.cut(0, 1).1 } else { whole };
     let Some(colon) = body.find(|char| char == ':') else {
-        return Suggestions { items: matching_fields(&body.text()), replace: body.span };
+        let items = matching_fields(&body.text());
+        return Suggestions { items, replace: body.span, open: Some(Open::Name) };
     };
     let (name, value) = body.cut(colon, 1);
     let typed = value.alternatives().pop().unwrap_or(value);
-    let items = match find_field(&name.text()) {
-        Some(field) if !typed.is_quoted() => matching_values(field, &typed.text()),
-        _ => Vec::new(),
-    };
-    Suggestions { replace: typed.span, items }
+    match find_field(&name.text()) {
+        Some(field) if !typed.is_quoted() => Suggestions {
+            items: matching_values(field, &typed.text()),
+            open: open(field),
+            replace: typed.span,
+        },
+        _ => Suggestions { replace: typed.span, ..Suggestions::default() },
+    }
+}
+
+fn open(field: &Field) -> Option<Open> {
+    match field.takes {
+        Takes::Any(facet) => Some(Open::Words(facet)),
+        Takes::Author => Some(Open::Account),
+        Takes::Base => Some(Open::Repo(RepoKind::Model)),
+        Takes::Dataset => Some(Open::Repo(RepoKind::Dataset)),
+        _ => None,
+    }
 }
 
 fn matching_fields(typed: &str) -> Vec<Suggestion> {
@@ -77,6 +108,7 @@ fn matching_values(field: &Field, typed: &str) -> Vec<Suggestion> {
 /// The words a field knows, with what they mean.
 fn values(field: &Field) -> Vec<(&'static str, &'static str)> {
     match field.takes {
+        Takes::Number(number) => bounds(number).to_vec(),
         Takes::Rows => SIZE_CATEGORIES.map(|name| (name, "rows")).to_vec(),
         Takes::Kind => RepoKind::ALL.map(|kind| (kind.as_str(), "")).to_vec(),
         Takes::Gated | Takes::Successor => vec![("yes", ""), ("no", "")],
@@ -92,5 +124,30 @@ fn values(field: &Field) -> Vec<(&'static str, &'static str)> {
             all
         }
         _ => vocabulary::words(field.name).iter().map(|word| (word.value, word.meaning)).collect(),
+    }
+}
+
+/// Bounds that people ask for.
+fn bounds(number: Number) -> &'static [(&'static str, &'static str)] {
+    match number {
+        Number::Parameters => &[
+            ("<1B", "less than a billion"),
+            ("1B..8B", "from one to eight billion"),
+            ("8B..70B", "from eight to seventy billion"),
+            (">70B", "more than seventy billion"),
+        ],
+        Number::SizeBytes => &[
+            ("<100MB", "less than 100 MB to load"),
+            ("<1GB", "less than 1 GB to load"),
+            ("<8GB", "less than 8 GB to load"),
+            ("<24GB", "less than 24 GB to load"),
+        ],
+        Number::ContextTokens => &[
+            (">=8k", "8,000 tokens and more"),
+            (">=32k", "32,000 tokens and more"),
+            (">=128k", "128,000 tokens and more"),
+        ],
+        Number::Downloads => &[(">100", "more than 100"), (">10K", "more than 10,000")],
+        Number::Likes => &[(">10", "more than 10"), (">100", "more than 100")],
     }
 }

@@ -19,6 +19,7 @@ mod load;
 mod numbers;
 mod position;
 mod search;
+mod suggest;
 mod text;
 mod vocabulary;
 mod weights;
@@ -31,7 +32,8 @@ pub use search::{Found, FoundRepo};
 pub use steelyard_card::facts::BaseRelation;
 pub use steelyard_index::query;
 pub use steelyard_index::{Direction, Facet, FacetCount, Linked, SearchRequest, Sort};
-pub use words::{QuickFound, Suggested, TextFound, TextFoundRepo};
+pub use suggest::Suggested;
+pub use words::{QuickFound, TextFound, TextFoundRepo};
 
 pub(crate) use feed::Discovery;
 pub(crate) use position::Position;

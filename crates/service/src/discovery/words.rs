@@ -6,7 +6,6 @@ use steelyard_core::RepoKind;
 use steelyard_db::account::{self, AccountRow};
 use steelyard_db::catalogue;
 use steelyard_db::repo::RepoRow;
-use steelyard_index::query;
 use steelyard_index::text::{Matched, TextPage, highlight};
 use steelyard_index::{Matching, SearchRequest};
 
@@ -14,7 +13,7 @@ use super::search::{Found, FoundRepo};
 use crate::{Actor, Error, Hub, Result};
 
 /// Longest text that is searched for, in bytes.
-const TEXT_BYTES_MAX: usize = 4096;
+pub(super) const TEXT_BYTES_MAX: usize = 4096;
 /// Words that are searched for.
 const WORDS_MAX: usize = 16;
 /// Hits on a page, and the last one that can be asked for.
@@ -54,15 +53,6 @@ pub struct QuickFound {
     pub users: Vec<AccountRow>,
     /// Organisations.
     pub orgs: Vec<AccountRow>,
-}
-
-/// A completion of a query.
-#[derive(Debug)]
-pub struct Suggested {
-    /// The whole query with the completion in its place.
-    pub text: String,
-    /// What it means.
-    pub about: String,
 }
 
 impl Hub {
@@ -194,53 +184,6 @@ impl Hub {
         let orgs = find(account::AccountKind::Org).await?;
         Ok(QuickFound { repos, users, orgs })
     }
-
-    /// Completes a query at a byte of its text: fields, their values, and names of repositories.
-    pub async fn suggest(&self, actor: &Actor, text: &str, at: usize) -> Result<Vec<Suggested>> {
-        if text.len() > TEXT_BYTES_MAX {
-            return Err(Error::invalid(
-                "q",
-                format!("must be at most {TEXT_BYTES_MAX} bytes long"),
-            ));
-        }
-        let at = text.floor_char_boundary(at.min(text.len()));
-        let found = query::suggest(text, at);
-        let before = &text[..found.replace.start];
-        let mut suggested: Vec<Suggested> = found
-            .items
-            .iter()
-            .map(|item| Suggested {
-                text: format!(
-                    "{before}{}{}",
-                    item.text,
-                    after(&text[at..], item.text.ends_with(':'))
-                ),
-                about: item.about.to_owned(),
-            })
-            .collect();
-        let typed = &text[found.replace.clone()];
-        if !typed.is_empty() && !typed.contains(':') {
-            let quick = self.quick_search(actor, typed, 3).await?;
-            suggested.extend(quick.repos.into_iter().flat_map(|(kind, rows)| {
-                rows.into_iter().map(move |row| Suggested {
-                    text: row.repo.to_string(),
-                    about: format!("a {kind} with that name"),
-                })
-            }));
-        }
-        Ok(suggested)
-    }
-}
-
-/// What stays of the text behind the cursor: the rest of the word that is completed goes.
-fn after(rest: &str, is_field: bool) -> &str {
-    let is_end = |c: char| c.is_whitespace() || matches!(c, ',' | '"');
-    let word = &rest[..rest.find(is_end).unwrap_or(rest.len())];
-    let end = match word.find(':') {
-        Some(colon) if is_field => colon + 1,
-        _ => word.len(),
-    };
-    &rest[end..]
 }
 
 /// The words of a text; several in quotes count as one.

@@ -1,6 +1,9 @@
 //! Completion.
 
-use super::super::suggest;
+use steelyard_core::RepoKind;
+
+use super::super::{Open, suggest};
+use crate::document::Facet;
 
 fn texts(text: &str) -> (String, Vec<String>) {
     let found = suggest(text, text.len());
@@ -32,6 +35,25 @@ fn fields_and_words_are_offered() {
         assert_eq!(what, replaced, "{text}");
         let shown: Vec<_> = found.iter().take(first.len().max(1)).map(String::as_str).collect();
         assert_eq!(shown, first, "{text}");
+    }
+}
+
+#[test]
+fn what_no_list_holds_is_looked_for_on_the_hub() {
+    for (text, open, first) in [
+        ("arch:ll", Some(Open::Words(Facet::Architecture)), None),
+        ("author:al", Some(Open::Account), None),
+        ("base_model:b", Some(Open::Repo(RepoKind::Model)), None),
+        ("dataset:g", Some(Open::Repo(RepoKind::Dataset)), None),
+        ("bert", Some(Open::Name), None),
+        ("params:<", None, Some("<1B")),
+        ("context:", None, Some(">=8k")),
+        ("license:ap", None, Some("apache-2.0")),
+        ("name:b", None, None),
+    ] {
+        let found = suggest(text, text.len());
+        assert_eq!(found.open, open, "{text}");
+        assert_eq!(found.items.first().map(|item| item.text.as_str()), first, "{text}");
     }
 }
 
