@@ -5,10 +5,12 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::Response;
+use steelyard_core::Secret;
 use steelyard_http::{Refusal, browser};
+use steelyard_service::Hub;
 
 use crate::doctor::refusals::{Refused, short};
-use crate::frame::{self, Frame};
+use crate::frame::{self, Frame, Reader};
 use crate::{Web, respond};
 
 #[derive(Template)]
@@ -26,7 +28,11 @@ struct ErrorPage {
 }
 
 /// Gives browsers a page for what the hub refuses. A browser asks for `text/html`; no client of the API does.
-pub(crate) async fn for_browsers(State(web): State<Web>, request: Request, next: Next) -> Response {
+pub(crate) async fn for_browsers(
+    State((web, hub)): State<(Web, Hub)>,
+    request: Request,
+    next: Next,
+) -> Response {
     let asked = Asked::of(&request);
     let is_page = [Method::GET, Method::HEAD, Method::POST].contains(request.method())
         && !request.uri().path().starts_with("/api/")
@@ -42,12 +48,15 @@ pub(crate) async fn for_browsers(State(web): State<Web>, request: Request, next:
     }
     let refusal = response.extensions_mut().remove::<Refusal>();
     asked.note(&web, &response, refusal.as_ref());
-    let Some(page) = page else {
+    let Some(mut page) = page else {
         // Programs get what they were given.
         return response;
     };
     if refusal.as_ref().is_some_and(|refusal| refusal.needs_login) {
         return respond::see_other(&page.login);
+    }
+    if response.status().is_client_error() && response.status() != StatusCode::TOO_MANY_REQUESTS {
+        page.recognise(&hub).await;
     }
     as_page(page, response, refusal)
 }
@@ -55,18 +64,28 @@ pub(crate) async fn for_browsers(State(web): State<Web>, request: Request, next:
 /// What is kept of a browser's request until its answer is there. Nothing is for programs.
 struct PageRequest {
     frame: Frame,
+    uri: Uri,
     /// The sign-in page that leads back to what was asked for.
     login: String,
     /// A session came along, whether it is live or not: signing in is no news to them.
-    is_known: bool,
+    session: Option<Secret>,
 }
 
 impl PageRequest {
     fn of(request: &Request) -> Self {
         Self {
             frame: Frame::of(request.headers(), request.uri()),
+            uri: request.uri().clone(),
             login: login_of(request),
-            is_known: browser::session_secret(request.headers()).is_some(),
+            session: browser::session_secret(request.headers()),
+        }
+    }
+
+    /// Whoever is signed in keeps the menu of their account. What goes wrong here is shown to nobody.
+    async fn recognise(&mut self, hub: &Hub) {
+        let Some(secret) = &self.session else { return };
+        if let Ok(Some(session)) = hub.browser_session(secret).await {
+            self.frame.reader = Some(Reader::of(&session.actor, Some(secret), &self.uri));
         }
     }
 }
@@ -127,7 +146,7 @@ fn as_page(asked: PageRequest, response: Response, refusal: Option<Refusal>) -> 
     let told = response.headers().get("x-request-id").and_then(|id| id.to_str().ok());
     let page = ErrorPage {
         frame: asked.frame,
-        login: (!asked.is_known && [401, 403, 404].contains(&status.as_u16()))
+        login: (asked.session.is_none() && (is_hidden || [401, 403].contains(&status.as_u16())))
             .then_some(asked.login),
         status: status.as_u16(),
         heading: heading(status, is_hidden),
@@ -162,7 +181,8 @@ fn heading(status: StatusCode, is_hidden_repo: bool) -> &'static str {
     }
 }
 
-fn wants_html(headers: &HeaderMap) -> bool {
+/// Whether a browser asks; no client of the API asks for `text/html`.
+pub(crate) fn wants_html(headers: &HeaderMap) -> bool {
     let values = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let mut types = values.flat_map(|value| value.split(','));
     types.any(|one| one.split(';').next().is_some_and(|name| name.trim() == "text/html"))

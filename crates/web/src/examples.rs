@@ -127,6 +127,8 @@ pub(crate) fn into_text(body: &str, readme: &str) -> String {
     out
 }
 
+const PICTURE_END: &str = "\">";
+
 /// The pictures of the metadata's list, as one block of HTML without an empty line, so that Markdown leaves it whole.
 fn pictures(readme: &str) -> String {
     let card = front_matter::Card::parse(readme).ok();
@@ -139,10 +141,14 @@ fn pictures(readme: &str) -> String {
         let (open, close) = match shown(url) {
             Shown::Audio(_) => ("<audio controls src=\"", "\"></audio>"),
             Shown::Video(_) => ("<video controls src=\"", "\"></video>"),
-            Shown::Image(_) | Shown::Words => ("<img src=\"", "\">"),
+            Shown::Image(_) | Shown::Words => ("<img src=\"", PICTURE_END),
         };
         html.push_str(open);
         escape_into(&mut html, url.trim());
+        if close == PICTURE_END {
+            html.push_str("\" alt=\"");
+            escape_into(&mut html, &caption);
+        }
         html.push_str(close);
         html.push_str("<figcaption>");
         escape_into(&mut html, &caption);
@@ -182,6 +188,7 @@ mod tests {
         let text = into_text(body, readme);
         assert!(text.contains("<figcaption>a &lt;b&gt;</figcaption>"), "{text}");
         assert!(text.contains("src=\"x&quot; onerror=&quot;y.png\""), "{text}");
+        assert!(text.contains("alt=\"a &lt;b&gt;\">"), "{text}");
         assert!(text.contains("```\n<Gallery />\n```"), "{text}");
         let html = crate::markdown::render(&text, &Place::default()).html;
         assert!(html.contains("<div class=\"gallery\">") && !html.contains("onerror=\""), "{html}");

@@ -1,12 +1,16 @@
 //! The facts column: what is known of a repository, line by line, with a link where there is more.
 
+mod origin;
+
 use serde_json::Value;
 use steelyard_card::Facts;
 use steelyard_card::license::Verdict;
 use steelyard_core::RepoKind;
-use steelyard_service::discovery::{Facet, Lineage};
+use steelyard_service::discovery::{Facet, Lineage, Reported};
 
 use crate::{format, hits, links};
+
+pub(crate) use origin::bases;
 
 /// Words of one fact that are shown.
 const WORDS: usize = 8;
@@ -30,11 +34,11 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    fn text(text: impl Into<String>) -> Self {
+    pub(crate) fn text(text: impl Into<String>) -> Self {
         Self { text: text.into(), ..Self::default() }
     }
 
-    fn link(text: impl Into<String>, href: impl Into<String>) -> Self {
+    pub(crate) fn link(text: impl Into<String>, href: impl Into<String>) -> Self {
         Self { text: text.into(), href: Some(href.into()), ..Self::default() }
     }
 
@@ -50,6 +54,7 @@ pub(crate) struct Sources<'a> {
     /// Headers of the weights: `safetensors` and `gguf`.
     pub(crate) weights: &'a Value,
     pub(crate) lineage: Option<&'a Lineage>,
+    pub(crate) results: &'a [Reported],
 }
 
 /// Every fact that is known, in the order in which people ask.
@@ -65,15 +70,18 @@ pub(crate) fn column(sources: &Sources<'_>) -> Vec<Fact> {
         value.iter().map(|id| Line::link(name(id), links::listed(*kind, facet, id))).collect()
     };
     add("Task", word(Facet::Task, &facts.pipeline_tag, hits::task_name));
+    add("Tasks", task_lines(facts, *kind));
     add("Library", word(Facet::Library, &facts.library_name, hits::library_name));
     add("Built with", word(Facet::Sdk, &facts.sdk, str::to_owned));
     add("Licence", license_lines(sources));
+    add("Made from", sources.lineage.map(origin::ancestry).unwrap_or_default());
     add("Parameters", parameter_lines(sources.weights));
     add(if *kind == RepoKind::Dataset { "Format" } else { "Weights" }, weight_lines(facts));
     add("Quantization", quantization_lines(facts));
     add("Context", context_lines(facts));
     add("Architecture", architecture_lines(facts, *kind));
-    add("Rows", row_lines(facts));
+    add("Rows", row_lines(facts, *kind));
+    add("Modality", modality_lines(facts, *kind));
     let language = |code: &String| {
         Line::link(hits::language_name(code), links::listed(*kind, Facet::Language, code))
     };
@@ -91,6 +99,7 @@ pub(crate) fn column(sources: &Sources<'_>) -> Vec<Fact> {
             Vec::new()
         },
     );
+    add("Results", origin::measured(sources.results));
     let paper =
         |id: &String| Line::link(format!("arXiv:{id}"), format!("https://arxiv.org/abs/{id}"));
     add("Papers", some(&facts.arxiv_ids, paper));
@@ -232,12 +241,32 @@ fn architecture_lines(facts: &Facts, kind: RepoKind) -> Vec<Line> {
     lines
 }
 
-fn row_lines(facts: &Facts) -> Vec<Line> {
+fn row_lines(facts: &Facts, kind: RepoKind) -> Vec<Line> {
+    let counted = facts.dataset.as_ref().and_then(|dataset| dataset.num_examples);
+    if let Some(rows) = counted {
+        return vec![Line::text(format::full(rows))];
+    }
+    let told = facts.tags.iter().filter_map(|tag| tag.strip_prefix("size_categories:"));
+    told.take(WORDS)
+        .map(|word| Line::link(word, links::listed(kind, Facet::SizeCategory, word)))
+        .collect()
+}
+
+fn modality_lines(facts: &Facts, kind: RepoKind) -> Vec<Line> {
     let Some(dataset) = &facts.dataset else { return Vec::new() };
-    let rows = dataset.num_examples.map(format::full).or_else(|| dataset.size_category.clone());
-    let mut lines: Vec<Line> = rows.into_iter().map(Line::text).collect();
-    lines.extend(dataset.modalities.iter().map(Line::text));
-    lines
+    some(&dataset.modalities, |word| {
+        Line::link(word.clone(), links::listed(kind, Facet::Modality, word))
+    })
+}
+
+/// A data set may be for several tasks, which are tags of it.
+fn task_lines(facts: &Facts, kind: RepoKind) -> Vec<Line> {
+    if kind != RepoKind::Dataset {
+        return Vec::new();
+    }
+    let tagged = facts.tags.iter().filter_map(|tag| tag.strip_prefix("task_categories:"));
+    let tasks: Vec<String> = tagged.map(str::to_owned).collect();
+    some(&tasks, |id| Line::link(hits::task_name(id), links::listed(kind, Facet::Task, id)))
 }
 
 fn emissions(grams: f64) -> String {

@@ -10,6 +10,7 @@ use steelyard_service::{Actor, Error, Hub};
 
 use crate::Web;
 use crate::assets::{Addresses, addresses};
+use crate::errors;
 
 /// Longest query that is put back into the search field.
 const QUERY_BYTES_MAX: usize = 4096;
@@ -66,7 +67,8 @@ impl Frame {
 }
 
 impl Reader {
-    fn of(actor: &Actor, session: Option<&Secret>, uri: &Uri) -> Self {
+    /// Who `actor` is, with the session they came with.
+    pub(crate) fn of(actor: &Actor, session: Option<&Secret>, uri: &Uri) -> Self {
         let user = actor.user();
         Self {
             name: user.map(|user| user.name.clone()).unwrap_or_default(),
@@ -112,6 +114,8 @@ pub(crate) struct Visit {
     /// Where it comes from.
     pub(crate) address: String,
     pub(crate) frame: Frame,
+    /// A browser asks, which is shown pages where programs are told what is wrong.
+    pub(crate) is_browser: bool,
     /// Whether the answer is Markdown: the path ends in `.md`, or the client asks for it.
     pub(crate) as_markdown: bool,
 }
@@ -152,6 +156,7 @@ impl FromRequestParts<Hub> for Visit {
             frame: Frame { reader: Some(reader), ..Frame::of(&parts.headers, &parts.uri) },
             as_markdown: accept
                 .is_some_and(|accept| accept.trim_start().starts_with("text/markdown")),
+            is_browser: errors::wants_html(&parts.headers),
             uri: parts.uri.clone(),
             address: browser::visitor(parts, hub).address,
         })

@@ -36,7 +36,8 @@ pub use state::Web;
 /// The whole hub as one service: what programs ask and what people see.
 pub fn build_router(hub: Hub) -> Router {
     let web = Web::default();
+    let state = (web.clone(), hub.clone());
     steelyard_http::build_router_with(hub, table())
-        .layer(axum::middleware::from_fn_with_state(web.clone(), errors::for_browsers))
+        .layer(axum::middleware::from_fn_with_state(state, errors::for_browsers))
         .layer(Extension(web))
 }

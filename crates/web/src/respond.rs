@@ -30,8 +30,13 @@ fn common() -> HeaderMap {
 
 /// A page.
 pub(crate) fn page(template: &impl Template) -> Result<Response> {
+    page_with(StatusCode::OK, template)
+}
+
+/// A page that says itself what was wrong with the request.
+pub(crate) fn page_with(status: StatusCode, template: &impl Template) -> Result<Response> {
     let body = template.render().map_err(Error::internal)?;
-    Ok(html(StatusCode::OK, body))
+    Ok(html(status, body))
 }
 
 /// A page with a PDF in a frame, which may come from the object store. It shows no other content of users.

@@ -273,6 +273,10 @@ async function everybody_can_change_things(visit) {
     ["delete", `${base}/delete/main/README.md`],
     ["refs", `${base}/refs`],
     ["settings", `${base}/settings`],
+    ["folder", `${base}/tree/main`],
+    ["file", `${base}/blob/main/.gitattributes`],
+    ["text", `${base}/blob/main/README.md`],
+    ["missing", `${base}/blob/main/nothing`, 404],
   ];
   assert.deepEqual(await findings(visit, pages), []);
   assert.deepEqual(await tooWide(visit, pages), []);

@@ -30,11 +30,44 @@ async function a_query_finds_a_model({ page }) {
 
 async function a_wrong_query_says_what_is_wrong(visit) {
   visit.allow(/status of 400/);
-  await open(visit.page, "/models");
-  await visit.page.getByLabel("Search models").fill("size:<100elephants");
-  await visit.page.keyboard.press("Enter");
-  await heading(visit.page, "That cannot be read").waitFor();
-  await visit.page.getByText("elephants").first().waitFor();
+  const { page } = visit;
+  await open(page, "/models?sort=likes");
+  const field = page.getByLabel("Search models");
+  await field.fill("size:<100elephants");
+  await page.keyboard.press("Enter");
+  const alert = page.getByRole("alert");
+  await alert.getByText("elephants").first().waitFor();
+  await alert.getByText("^^^").waitFor();
+  assert.equal(await field.inputValue(), "size:<100elephants");
+  assert.ok((await listed(page)).length > 0, "the list is still there");
+  await field.fill("size:<100MB");
+  await page.keyboard.press("Enter");
+  await page.getByRole("list", { name: "What narrows the list" }).getByRole("link", { name: "size:<100MB" }).waitFor();
+  assert.match(page.url(), /sort=likes/, "the order stays");
+  await open(page, "/search?q=license:%22mit", 400);
+  await alert.waitFor();
+  await page.getByText("Words are looked for").waitFor();
+}
+
+/** From a chosen word of a facet to another of the same with one click, and to one that is shown only among all. */
+async function a_facet_changes_its_mind({ page }) {
+  await open(page, "/models?q=task:fill-mask");
+  const filters = page.getByRole("complementary", { name: "Filters" });
+  const chips = page.getByRole("list", { name: "What narrows the list" });
+  await filters.getByRole("link", { name: /^Text Classification/i }).click();
+  await chips.getByRole("link", { name: "task:text-classification" }).waitFor();
+  assert.equal(await chips.getByRole("link").count(), 1, "one task takes the place of the other");
+  const few = await filters.getByRole("group").filter({ hasText: "Task" }).first().getByRole("link").count();
+  await filters.getByRole("link", { name: "Show all of Task" }).click();
+  await filters.getByRole("link", { name: "Show fewer of Task" }).waitFor();
+  const all = await filters.getByRole("group").filter({ hasText: "Show fewer" }).last().getByRole("link").count();
+  assert.ok(all > few, `${all} words are not more than ${few}`);
+  await chips.getByRole("link", { name: "task:text-classification" }).waitFor();
+  await filters.getByRole("link", { name: "1B to 8B" }).click();
+  await chips.getByRole("link", { name: "params:1B..8B" }).waitFor();
+  await filters.getByRole("link", { name: "Over 70B" }).click();
+  await chips.getByRole("link", { name: "params:>70B" }).waitFor();
+  assert.equal(await chips.getByRole("link").count(), 2);
 }
 
 /** Narrowed by facets, ordered, and turned over page by page. */
@@ -71,6 +104,35 @@ async function a_list_is_narrowed_and_turned_over({ page }) {
   assert.match(page.url(), /sort=createdAt/, "the order stays when a condition goes");
 }
 
+/** What a model is made from, code for a commit, and the way to a comparison, all from its page. */
+async function a_model_leads_on({ page }) {
+  await open(page, "/alice/zoo-tune");
+  const facts = page.getByRole("complementary", { name: "Facts" });
+  await page.getByRole("link", { name: "Use this model" }).click();
+  assert.match(page.url(), /#use$/);
+  await page.getByRole("link", { name: /^Pinned to [0-9a-f]{8} instead$/ }).click();
+  await page.waitForURL(/\?revision=[0-9a-f]{40}#use$/);
+  const commit = new URL(page.url()).searchParams.get("revision");
+  await page.getByText(`"${commit}"`).first().waitFor();
+  await page.getByRole("link", { name: "For the newest instead" }).click();
+  await page.waitForURL((address) => !address.search);
+  await page.getByRole("link", { name: "Compare with…" }).click();
+  await page.waitForURL(/\/compare\?id=alice/);
+  await page.getByLabel("One more model").fill(new URL("/alice/zoo-bert", page.url()).href);
+  await page.getByRole("button", { name: "Add" }).click();
+  await page.getByRole("columnheader", { name: /alice\/zoo-bert/ }).waitFor();
+  await page.getByRole("columnheader", { name: /alice\/zoo-tune/ }).getByRole("link").first().click();
+  await facts.getByRole("link", { name: "alice/zoo-bert" }).click();
+  await heading(page, "alice/zoo-bert").waitFor();
+  await open(page, "/datasets/alice/zoo-rows");
+  await facts.getByRole("link", { name: "alice/zoo-tune" }).waitFor();
+  await facts.getByRole("link", { name: "Models trained on it" }).click();
+  await page.getByRole("list", { name: "What narrows the list" }).getByRole("link", { name: "dataset:alice/zoo-rows" }).waitFor();
+  assert.deepEqual(await listed(page), ["alice/zoo-tune"]);
+  await open(page, "/alice/zoo-bert?show_tensors=model.safetensors");
+  assert.match(page.url(), /\/blob\/main\/model\.safetensors$/);
+}
+
 async function a_card_shows_its_text_pictures_and_facts({ page }) {
   await open(page, "/alice/zoo-bert");
   const card = page.getByRole("article");
@@ -84,7 +146,7 @@ async function a_card_shows_its_text_pictures_and_facts({ page }) {
   assert.equal(await card.locator("math").count(), 1);
 
   const facts = page.getByRole("complementary", { name: "Facts" });
-  for (const text of ["Apache license 2.0", "2.13K"]) await facts.getByText(text).first().waitFor();
+  for (const text of ["Apache license 2.0", "2.13K", "Zoo · accuracy"]) await facts.getByText(text).first().waitFor();
   await page.getByRole("heading", { name: "Results" }).waitFor();
   await page.getByText(/0\.874|87\.4/).first().waitFor();
 
@@ -341,6 +403,8 @@ export const flows = [
   ...[
     a_query_finds_a_model,
     a_wrong_query_says_what_is_wrong,
+    a_facet_changes_its_mind,
+    a_model_leads_on,
     a_list_is_narrowed_and_turned_over,
     a_card_shows_its_text_pictures_and_facts,
     files_are_walked_through,

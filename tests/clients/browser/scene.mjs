@@ -57,6 +57,9 @@ language: en
 library_name: transformers
 pipeline_tag: fill-mask
 tags: [zoo, masked-lm]
+widget:
+- text: An okapi at dusk
+  output: {url: images/plot.png}
 model-index:
 - name: zoo-bert
   results:
@@ -70,6 +73,23 @@ model-index:
 Guesses the missing animal. See [the notes](docs/notes.md) and [how it was trained](#training).
 
 ![Loss over time](images/plot.png)
+
+> [!WARNING]
+> It has seen no [lion](docs/notes.md).
+
+> [!NOTE]
+> It has seen many okapis.
+
+> [!CAUTION]
+> It may \`bite\`.
+
+> [!TIP]
+> Feed it.
+
+> [!IMPORTANT]
+> Close the gate.
+
+<Gallery />
 
 | animal | share |
 |---|---:|
@@ -151,7 +171,7 @@ async function models() {
   });
   await commit("model", "zoo-bert", "Train for longer", { "train.py": FILES["train.py"].replace("= 3", "= 30") });
   await repo("model", "zoo-tune");
-  const card = `---\nlicense: mit\nbase_model: ${ALICE}/zoo-bert\nbase_model_relation: finetune\npipeline_tag: fill-mask\n${TUNE_INDEX}---\n# Zoo tune\n`;
+  const card = `---\nlicense: mit\nbase_model: ${ALICE}/zoo-bert\nbase_model_relation: finetune\npipeline_tag: fill-mask\ndatasets: [${ALICE}/zoo-rows]\n${TUNE_INDEX}---\n# Zoo tune\n`;
   await commit("model", "zoo-tune", "Add the model", {
     "README.md": card,
     "model.safetensors": safetensors({ "w": [64, 64] }),
@@ -163,7 +183,7 @@ export async function publish() {
   await models();
   await repo("dataset", "zoo-rows");
   await commit("dataset", "zoo-rows", "Add rows", {
-    "README.md": "---\nlicense: cc-by-4.0\nlanguage: en\nsize_categories: [n<1K]\n---\n# Zoo rows\n",
+    "README.md": "---\nlicense: cc-by-4.0\nlanguage: en\ntask_categories: [fill-mask]\nsize_categories: [n<1K]\n---\n# Zoo rows\n",
     "data/train.csv": "name,legs\nokapi,4\n",
     "data/train.jsonl": '{"name": "okapi", "legs": 4}\n',
   });

@@ -89,6 +89,10 @@ async fn show(visit: &Visit, target: &Target, as_markdown: bool) -> Result<Respo
         visit.hub.snapshot(&visit.actor, kind, id, &revision, Action::ReadContent).await?;
     let (at, of) = (snapshot.clone(), path.clone());
     let mut found = blocking(move || at.paths_info(&[of], true)).await?;
+    if path.is_empty() || found.iter().any(|entry| entry.kind == EntryKind::Directory) {
+        let base = links::repo(kind, &snapshot.repo.repo);
+        return Ok(respond::see_other(&links::at(&base, "tree", &text, &path)));
+    }
     let entry = found.pop().filter(|entry| matches!(entry.kind, EntryKind::File { .. }));
     let entry = entry.ok_or_else(|| Error::no_entry(path.as_str(), snapshot.commit))?;
     let EntryKind::File { size, lfs } = entry.kind else {

@@ -11,10 +11,11 @@ use steelyard_card::eval::ComparisonKey;
 use steelyard_card::license::Verdict;
 use steelyard_core::{RepoId, RepoKind};
 use steelyard_http::ApiError;
-use steelyard_service::discovery::{SearchRequest, Sort};
+use steelyard_service::discovery::{Facet, SearchRequest, Sort};
 use steelyard_service::revisions::Content;
 use steelyard_service::{Action, Error, Result};
 
+use crate::facts::{self, Line};
 use crate::frame::{Frame, Visit};
 use crate::{chart, format, hits, links, respond};
 
@@ -26,7 +27,7 @@ const CONFIG_BYTES_MAX: usize = 1024 * 1024;
 /// A row: a label, and a cell for each model.
 struct Row {
     label: String,
-    cells: Vec<String>,
+    cells: Vec<Vec<Line>>,
     is_figure: bool,
 }
 
@@ -51,12 +52,14 @@ struct Compared {
     parameters: Option<u64>,
     downloads: u64,
     verdict: &'static str,
+    bases: Vec<Line>,
     results: BTreeMap<ComparisonKey, f64>,
 }
 
 pub(super) async fn page(visit: Visit) -> Result<Response, ApiError> {
     let mut asked: Vec<String> = Vec::new();
     for id in visit.params.all("id").into_iter().map(str::trim).filter(|id| !id.is_empty()) {
+        let id = id_of(id, &visit.origin);
         if !asked.iter().any(|known| known.eq_ignore_ascii_case(id)) {
             asked.push(id.to_owned());
         }
@@ -100,6 +103,23 @@ fn head(model: &Compared, ids: &[String]) -> (String, String, String, Option<Str
     (id, links::repo(RepoKind::Model, &model.id), without, model.parameters.map(chart::beam))
 }
 
+/// The id that somebody means who pastes the address of a page of this hub.
+fn id_of<'a>(asked: &'a str, origin: &str) -> &'a str {
+    let bare = |address: &'a str| address.split_once("://").map_or(address, |(_, rest)| rest);
+    let host = origin.split_once("://").map_or(origin, |(_, rest)| rest);
+    let path = bare(asked).strip_prefix(host).and_then(|rest| rest.strip_prefix('/'));
+    let Some(path) = path else { return asked };
+    let path = path.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
+    let is_other =
+        |kind: &RepoKind| !kind.url_prefix().is_empty() && path.starts_with(kind.url_prefix());
+    match path.match_indices('/').map(|(at, _)| at).collect::<Vec<_>>().as_slice() {
+        _ if RepoKind::ALL.iter().any(is_other) => asked,
+        [] => asked,
+        [_] => path,
+        [_, end, ..] => &path[..*end],
+    }
+}
+
 /// A model that the reader may see; a wrong name and a hidden one look the same.
 async fn compared(visit: &Visit, id: &str) -> Result<Option<Compared>> {
     let (hub, actor) = (&visit.hub, &visit.actor);
@@ -126,7 +146,8 @@ async fn compared(visit: &Visit, id: &str) -> Result<Option<Compared>> {
     {
         config = serde_json::from_slice(&bytes).unwrap_or_default();
     }
-    let verdict = match hub.lineage(actor, &row.repo).await?.licenses.verdict {
+    let lineage = hub.lineage(actor, &row.repo).await?;
+    let verdict = match lineage.licenses.verdict {
         Verdict::Permissive => "permissive",
         Verdict::Obligations => "terms to keep to",
         Verdict::Unclear => "unclear",
@@ -145,43 +166,53 @@ async fn compared(visit: &Visit, id: &str) -> Result<Option<Compared>> {
         facts,
         config,
         verdict,
+        bases: facts::bases(&lineage),
     }))
 }
 
 fn rows(models: &[Compared]) -> Vec<Row> {
     let mut rows = Vec::new();
-    let mut add = |label: &str, is_figure, cell: &dyn Fn(&Compared) -> Option<String>| {
-        let cells: Vec<String> =
-            models.iter().map(|model| cell(model).unwrap_or_default()).collect();
+    let mut add = |label: &str, is_figure, cell: &dyn Fn(&Compared) -> Vec<Line>| {
+        let cells: Vec<Vec<Line>> = models.iter().map(cell).collect();
         if cells.iter().any(|cell| !cell.is_empty()) {
             rows.push(Row { label: label.to_owned(), cells, is_figure });
         }
     };
-    add("Task", false, &|model| model.facts.pipeline_tag.as_deref().map(hits::task_name));
-    add("Library", false, &|model| model.facts.library_name.as_deref().map(hits::library_name));
-    add("Architecture", false, &|model| model.facts.model_type.clone());
-    add("Parameters", true, &|model| model.parameters.map(format::full));
-    add("Weights", true, &|model| model.facts.weight_bytes.map(format::bytes));
-    add("Formats", false, &|model| Some(model.facts.formats.join(", ")));
-    add("Quantization", false, &quantization);
+    add("Task", false, &|model| text(model.facts.pipeline_tag.as_deref().map(hits::task_name)));
+    add("Library", false, &|model| {
+        text(model.facts.library_name.as_deref().map(hits::library_name))
+    });
+    add("Architecture", false, &|model| text(model.facts.model_type.clone()));
+    add("Parameters", true, &|model| text(model.parameters.map(format::full)));
+    add("Weights", true, &|model| text(model.facts.weight_bytes.map(format::bytes)));
+    add("Formats", false, &|model| text(Some(model.facts.formats.join(", "))));
+    add("Quantization", false, &|model| text(quantization(model)));
     add("Context, tokens", true, &|model| {
-        model.facts.context_tokens.map(|tokens| format::full(u64::from(tokens)))
+        text(model.facts.context_tokens.map(|tokens| format::full(u64::from(tokens))))
     });
     for (label, keys) in CONFIG {
-        add(label, true, &|model| number(&model.config, keys).map(format::full));
+        add(label, true, &|model| text(number(&model.config, keys).map(format::full)));
     }
     add("Number type", false, &|model| {
         let dtype = ["dtype", "torch_dtype"].iter().find_map(|key| model.config.get(key)?.as_str());
-        dtype.map(str::to_owned)
+        text(dtype.map(str::to_owned))
     });
-    add("Licence", false, &|model| model.facts.license.first().map(|id| hits::license_name(id)));
-    add("Lineage of licences", false, &|model| Some(model.verdict.to_owned()));
-    add("Made from", false, &|model| Some(model.facts.base_models.join(", ")));
+    add("Licence", false, &|model| model.facts.license.iter().take(1).map(license).collect());
+    add("Lineage of licences", false, &|model| text(Some(model.verdict.to_owned())));
+    add("Made from", false, &|model| model.bases.clone());
     add("Languages", false, &|model| {
-        Some(model.facts.languages.iter().take(8).cloned().collect::<Vec<_>>().join(", "))
+        text(Some(model.facts.languages.iter().take(8).cloned().collect::<Vec<_>>().join(", ")))
     });
-    add("Downloads, 30 days", true, &|model| Some(format::full(model.downloads)));
+    add("Downloads, 30 days", true, &|model| text(Some(format::full(model.downloads))));
     rows
+}
+
+fn text(cell: Option<String>) -> Vec<Line> {
+    cell.into_iter().filter(|text| !text.is_empty()).map(Line::text).collect()
+}
+
+fn license(id: &String) -> Line {
+    Line::link(hits::license_name(id), links::listed(RepoKind::Model, Facet::License, id))
 }
 
 /// Numbers of config.json under the names that architectures give them.
@@ -218,9 +249,8 @@ fn results(models: &[Compared]) -> Vec<Row> {
     let shared = keys.into_iter().filter(|(_, count)| *count > 1).map(|(key, _)| key);
     shared
         .map(|key| {
-            let cell = |model: &Compared| {
-                model.results.get(key).copied().map(format::measured).unwrap_or_default()
-            };
+            let cell =
+                |model: &Compared| text(model.results.get(key).copied().map(format::measured));
             Row {
                 label: key.to_string(),
                 cells: models.iter().map(cell).collect(),
@@ -251,7 +281,11 @@ impl ComparePage {
         }
         text.push_str(&format!("\n|---|{}\n", "--:|".repeat(self.models.len())));
         for row in self.rows.iter().chain(&self.results) {
-            let cells: Vec<String> = row.cells.iter().map(|cell| hits::escape_cell(cell)).collect();
+            let cell = |cell: &Vec<Line>| {
+                let words: Vec<&str> = cell.iter().map(|line| line.text.as_str()).collect();
+                hits::escape_cell(&words.join(", "))
+            };
+            let cells: Vec<String> = row.cells.iter().map(cell).collect();
             text.push_str(&format!(
                 "| {} | {} |\n",
                 hits::escape_cell(&row.label),
@@ -259,5 +293,25 @@ impl ComparePage {
             ));
         }
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pasted_address_is_that_of_its_model() {
+        for (pasted, id) in [
+            ("https://hub.test:80/alice/one", "alice/one"),
+            ("http://hub.test:80/alice/one/tree/main?x=1#use", "alice/one"),
+            ("hub.test:80/alice/one/", "alice/one"),
+            ("alice/one", "alice/one"),
+            ("http://hub.test:80/datasets/alice/one", "http://hub.test:80/datasets/alice/one"),
+            ("http://elsewhere/alice/one", "http://elsewhere/alice/one"),
+            ("http://hub.test:80/alice", "http://hub.test:80/alice"),
+        ] {
+            assert_eq!(id_of(pasted, "http://hub.test:80"), id);
+        }
     }
 }

@@ -1,41 +1,27 @@
 //! Lists of repositories. The structured query is the one state of such a page: every facet is a link that puts a term into
 //! it or takes it out, so that an address says what a person would have typed.
 
+mod facets;
+
 use askama::Template;
+use axum::http::StatusCode;
 use axum::response::Response;
 use steelyard_core::RepoKind;
 use steelyard_http::{ApiError, Params, listing_request};
-use steelyard_service::discovery::query::{Query, Term};
-use steelyard_service::discovery::{Facet, FacetCount, Found, Sort};
+use steelyard_service::discovery::query::{Query, QueryError};
+use steelyard_service::discovery::{Found, SearchRequest, Sort};
 use steelyard_service::{Error, Result};
 
+use self::facets::FacetBox;
+use super::change::made_at;
 use crate::frame::{Frame, Visit};
 use crate::hits::{self, HitRow};
 use crate::{format, links, respond};
 
 /// Repositories on a page.
 const PAGE: usize = 30;
-/// Words shown of a facet.
-const WORDS: usize = 12;
 /// Pages that a reader may ask for at once.
 const LIMIT_MAX: usize = 100;
-
-/// A vocabulary beside the list.
-#[derive(Debug)]
-pub(super) struct FacetBox {
-    pub(super) title: &'static str,
-    pub(super) is_open: bool,
-    pub(super) words: Vec<FacetWord>,
-}
-
-/// A word of it: a link that adds it to the query, or takes it out.
-#[derive(Debug)]
-pub(super) struct FacetWord {
-    pub(super) label: String,
-    pub(super) count: String,
-    pub(super) href: String,
-    pub(super) is_chosen: bool,
-}
 
 /// An order.
 pub(super) struct SortLink {
@@ -52,6 +38,7 @@ struct ListPage {
     title: &'static str,
     total: String,
     all_words: bool,
+    slip: Option<Slip>,
     /// The query as it was understood, and other conditions of the address, each with the address without it.
     chips: Vec<(String, String)>,
     facets: Vec<FacetBox>,
@@ -59,28 +46,63 @@ struct ListPage {
     rows: Vec<HitRow>,
     next: Option<String>,
     first: Option<String>,
+    /// Where one is made.
+    make: Option<&'static str>,
     /// Other parameters than the query, which a new search keeps.
     kept: Vec<(String, String)>,
 }
 
+/// What is wrong with a query, and where.
+pub(super) struct Slip {
+    pub(super) message: String,
+    /// The query with a line below it that points to the place.
+    pub(super) pointing: String,
+    pub(super) hint: Option<String>,
+}
+
+impl Slip {
+    pub(super) fn of(wrong: &QueryError, text: &str) -> Self {
+        Self {
+            message: wrong.message.clone(),
+            pointing: wrong.pointing(text),
+            hint: wrong.hint.clone(),
+        }
+    }
+}
+
 pub(super) async fn page(kind: RepoKind, visit: Visit) -> Result<Response, ApiError> {
-    let mut request = listing_request(kind, &visit.params)?;
+    let as_markdown = visit.as_markdown || visit.uri.path().ends_with(".md");
+    let (mut request, slip) = asked(kind, &visit, !as_markdown)?;
     request.limit = match visit.params.get("limit") {
         Some(_) => request.limit.min(LIMIT_MAX),
         None => PAGE,
     };
     request.with_total = true;
-    request.facets = facets_of(kind).iter().map(|(facet, _, _)| (*facet, WORDS)).collect();
+    request.facets = facets::wanted(kind, &visit.params);
     if visit.params.get("sort").is_none_or(str::is_empty) && !request.query.words.is_empty() {
         request.sort = Sort::Relevance;
     }
-    let (query, sort) = (request.query.clone(), request.sort);
-    let found = visit.hub.search_words(&visit.actor, request).await?;
-    let page = ListPage::new(kind, &visit, &query, sort, &found);
-    if visit.as_markdown || visit.uri.path().ends_with(".md") {
+    let mut found = visit.hub.search_words(&visit.actor, request.clone()).await?;
+    facets::widen(&visit, &request, &mut found).await?;
+    let mut page = ListPage::new(kind, &visit, &request.query, request.sort, &found);
+    if as_markdown {
         return Ok(respond::markdown(page.as_markdown()));
     }
-    Ok(respond::page(&page)?)
+    let status = if slip.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+    page.slip = slip;
+    Ok(respond::page_with(status, &page)?)
+}
+
+/// What the address asks for. To a person a slip in the query is told above the list that is found without it.
+fn asked(kind: RepoKind, visit: &Visit, is_page: bool) -> Result<(SearchRequest, Option<Slip>)> {
+    let params = visit.params.without(facets::MORE);
+    match listing_request(kind, &params) {
+        Err(Error::Query(wrong)) if is_page && visit.is_browser => {
+            let slip = Slip::of(&wrong, &visit.frame.query);
+            Ok((listing_request(kind, &params.without("q").without("cursor"))?, Some(slip)))
+        }
+        read => Ok((read?, None)),
+    }
 }
 
 impl ListPage {
@@ -92,12 +114,14 @@ impl ListPage {
             title: title(kind),
             total: format::full(found.total.unwrap_or_default()),
             all_words: found.all_words,
+            slip: None,
             chips: chips(&place, query),
-            facets: facet_boxes(&place, query, &found.facets, kind),
+            facets: facets::boxes(&place, query, &found.facets, kind),
             sorts: sorts(&place, sort, !query.words.is_empty(), kind),
             rows: hits::rows(visit, &found.repos),
             next: cursor.map(|cursor| place.with(&[("cursor", &cursor)])),
             first: visit.params.get("cursor").map(|_| place.with(&[("cursor", "")])),
+            make: made_at(kind),
             kept: kept(&visit.params),
             frame: visit
                 .frame
@@ -151,88 +175,12 @@ impl Place<'_> {
     }
 }
 
-/// The facets of a kind: vocabulary, title, whether it is open at first.
-fn facets_of(kind: RepoKind) -> &'static [(Facet, &'static str, bool)] {
-    match kind {
-        RepoKind::Model | RepoKind::Kernel => &[
-            (Facet::Task, "Task", true),
-            (Facet::Library, "Library", true),
-            (Facet::License, "Licence", true),
-            (Facet::Format, "Format", false),
-            (Facet::Quantization, "Quantization", false),
-            (Facet::Architecture, "Architecture", false),
-            (Facet::Language, "Language", false),
-            (Facet::Dataset, "Trained on", false),
-            (Facet::App, "Runs in", false),
-        ],
-        RepoKind::Dataset => &[
-            (Facet::Task, "Task", true),
-            (Facet::Modality, "Modality", true),
-            (Facet::SizeCategory, "Rows", true),
-            (Facet::Format, "Format", false),
-            (Facet::Language, "Language", false),
-            (Facet::License, "Licence", true),
-        ],
-        RepoKind::Space => &[(Facet::Sdk, "Built with", true), (Facet::License, "Licence", true)],
-    }
-}
-
 fn title(kind: RepoKind) -> &'static str {
     match kind {
         RepoKind::Model => "Models",
         RepoKind::Dataset => "Datasets",
         RepoKind::Space => "Spaces",
         RepoKind::Kernel => "Kernels",
-    }
-}
-
-fn facet_boxes(
-    place: &Place<'_>,
-    query: &Query,
-    counted: &[(Facet, Vec<FacetCount>)],
-    kind: RepoKind,
-) -> Vec<FacetBox> {
-    let boxes = facets_of(kind).iter().map(|(facet, title, is_open)| {
-        let counts = counted.iter().find(|(one, _)| one == facet).map(|(_, counts)| counts);
-        let words: Vec<FacetWord> = counts
-            .into_iter()
-            .flatten()
-            .map(|one| {
-                let (text, is_chosen) = toggled(query, *facet, &one.word);
-                FacetWord {
-                    label: label(*facet, &one.word),
-                    count: format::short(one.count),
-                    href: place.with(&[("q", &text)]),
-                    is_chosen,
-                }
-            })
-            .collect();
-        let is_open = *is_open || words.iter().any(|word| word.is_chosen);
-        FacetBox { title, is_open, words }
-    });
-    boxes.filter(|one| !one.words.is_empty()).collect()
-}
-
-/// The query with this term, or without it where it has it; and whether it has it.
-fn toggled(query: &Query, facet: Facet, word: &str) -> (String, bool) {
-    let wanted = links::term(facet, word);
-    let is_it = |term: &Term| !term.is_negated && term.condition == wanted.condition;
-    let mut changed = query.clone();
-    let is_chosen = query.terms.iter().any(is_it);
-    if is_chosen {
-        changed.terms.retain(|term| !is_it(term));
-    } else {
-        changed.terms.push(wanted);
-    }
-    (changed.to_text(), is_chosen)
-}
-
-fn label(facet: Facet, word: &str) -> String {
-    match facet {
-        Facet::Task => hits::task_name(word),
-        Facet::Library => hits::library_name(word),
-        Facet::Language => hits::language_name(word),
-        _ => word.to_owned(),
     }
 }
 
@@ -250,7 +198,7 @@ fn chips(place: &Place<'_>, query: &Query) -> Vec<(String, String)> {
         let one = Query { words: Vec::new(), terms: vec![term.clone()] };
         chips.push((one.to_text(), place.with(&[("q", &rest.to_text())])));
     }
-    let shape = ["q", "sort", "cursor", "limit", "direction"];
+    let shape = ["q", "sort", "cursor", "limit", "direction", facets::MORE];
     for (name, value) in place.params.pairs() {
         if !shape.contains(&name.as_str()) && !value.is_empty() {
             chips.push((format!("{name}: {value}"), place.without(name, value)));
@@ -282,7 +230,8 @@ fn sorts(place: &Place<'_>, chosen: Sort, has_words: bool, kind: RepoKind) -> Ve
 
 /// What a new query keeps of the address.
 fn kept(params: &Params) -> Vec<(String, String)> {
-    let is_kept = |pair: &&(String, String)| pair.0 != "q" && pair.0 != "cursor";
+    let is_kept =
+        |pair: &&(String, String)| !["q", "cursor", facets::MORE].contains(&pair.0.as_str());
     params.pairs().iter().filter(is_kept).cloned().collect()
 }
 
@@ -293,23 +242,7 @@ pub(super) fn parse_query(text: &str) -> Result<Query> {
 
 #[cfg(test)]
 mod tests {
-    use steelyard_service::discovery::query::Condition;
-
     use super::*;
-
-    #[test]
-    fn a_facet_is_a_term_that_comes_and_goes() {
-        let query = parse_query("bert license:mit").unwrap();
-        let (with, chosen) = toggled(&query, Facet::Task, "text-classification");
-        assert_eq!((with.as_str(), chosen), ("bert license:mit task:text-classification", false));
-        let (without, chosen) = toggled(&query, Facet::License, "mit");
-        assert_eq!((without.as_str(), chosen), ("bert", true));
-        let again = parse_query(&toggled(&query, Facet::Dataset, "a b:c,d").0).unwrap();
-        assert_eq!(
-            again.terms[1].condition,
-            Condition::Word(Facet::Dataset, vec!["a b:c,d".into()])
-        );
-    }
 
     #[test]
     fn another_query_begins_at_the_first_page() {

@@ -29,6 +29,8 @@ struct Section {
 struct ProfilePage {
     frame: Frame,
     profile: Profile,
+    /// It is that of the reader.
+    is_own: bool,
     sections: Vec<Section>,
 }
 
@@ -69,7 +71,10 @@ pub(super) async fn page(visit: Visit, Path(name): Path<String>) -> Result<Respo
         });
     }
     let markdown = format!("/{}.md", profile.name);
-    let page = ProfilePage { frame: visit.frame.clone().markdown(markdown), profile, sections };
+    let is_own =
+        !profile.is_org && visit.actor.user().is_some_and(|user| user.name == profile.name);
+    let frame = visit.frame.clone().markdown(markdown);
+    let page = ProfilePage { frame, profile, is_own, sections };
     if as_markdown {
         return Ok(respond::markdown(page.as_markdown()));
     }

@@ -7,13 +7,15 @@ use std::sync::Arc;
 use askama::Template;
 use axum::response::Response;
 use steelyard_card::front_matter;
+use steelyard_card::snippets::Snippet;
 use steelyard_core::{RepoKind, RepoName, Revision};
 use steelyard_http::{ApiError, Target};
 use steelyard_service::counters::{Figures, StatsRow};
 use steelyard_service::repos::{RepoRow, Rights};
 use steelyard_service::revisions::Snapshot;
-use steelyard_service::{Error, Result};
+use steelyard_service::{Action, Error, Result};
 
+use super::tree::is_file;
 use crate::examples::Shown;
 use crate::facts::{self, Fact};
 use crate::frame::{Frame, Visit};
@@ -102,6 +104,28 @@ struct RepoPage {
     is_bare: bool,
     /// The address of this hub.
     origin: String,
+    /// The commit that is shown.
+    newest: Option<Commit>,
+    /// The commit that the code to begin with names, and that code.
+    pinned: Option<(Commit, Vec<Snippet>)>,
+}
+
+/// A commit, and where it is shown.
+struct Commit {
+    oid: String,
+    href: String,
+}
+
+impl Commit {
+    fn of(snapshot: &Snapshot) -> Self {
+        let oid = snapshot.commit.to_string();
+        let base = links::repo(snapshot.repo.kind, &snapshot.repo.repo);
+        Self { href: format!("{base}/commit/{oid}"), oid }
+    }
+
+    fn short(&self) -> &str {
+        self.oid.get(..8).unwrap_or_default()
+    }
 }
 
 pub(super) async fn page(visit: Visit, target: Target) -> Result<Response, ApiError> {
@@ -124,12 +148,17 @@ pub(super) async fn page(visit: Visit, target: Target) -> Result<Response, ApiEr
     }
     let revision = snapshot.as_ref().map_or("main", |snapshot| &snapshot.default_branch);
     let base = links::repo(row.kind, &row.repo);
+    if let Some(file) = header_of(&visit, snapshot.as_ref())? {
+        return Ok(respond::see_other(&links::at(&base, "blob", revision, file)));
+    }
     let day = visit.hub.now().secs().div_euclid(86_400);
     let head = Head::with(&visit, &row, &figures.stats, revision, "card").await?;
     let page = RepoPage {
         frame: visit.frame.clone().section(row.kind.plural()).markdown(format!("{base}.md")),
         is_bare: head.rights.write && snapshot.as_ref().map_or(Ok(true), is_bare)?,
         origin: visit.origin.clone(),
+        newest: snapshot.as_ref().map(Commit::of),
+        pinned: pinned(&visit, &row, &sheet).await?,
         head,
         sheet,
         stored: facts::stored(figures.stored_bytes),
@@ -143,6 +172,33 @@ impl RepoPage {
     fn facts(&self) -> impl Iterator<Item = &Fact> {
         self.sheet.facts.iter().chain([&self.stored])
     }
+
+    fn snippets(&self) -> &[Snippet] {
+        self.pinned.as_ref().map_or(&self.sheet.snippets, |(_, snippets)| snippets)
+    }
+}
+
+/// The file whose header the address asks for, as links to the Hub do, if it is there.
+fn header_of<'v>(visit: &'v Visit, snapshot: Option<&Snapshot>) -> Result<Option<&'v str>> {
+    let (Some(file), Some(snapshot)) = (visit.params.get("show_tensors"), snapshot) else {
+        return Ok(None);
+    };
+    Ok(is_file(snapshot, file)?.then_some(file))
+}
+
+/// The code to begin with, as it names the commit that the address asks for.
+async fn pinned(
+    visit: &Visit,
+    row: &RepoRow,
+    sheet: &Sheet,
+) -> Result<Option<(Commit, Vec<Snippet>)>> {
+    let asked = visit.params.get("revision").filter(|asked| !asked.is_empty());
+    let Some(asked) = asked.filter(|_| !sheet.snippets.is_empty()) else { return Ok(None) };
+    let (hub, revision) = (&visit.hub, Revision::parse(asked)?);
+    let action = Action::ReadRepo;
+    let snapshot = hub.snapshot(&visit.actor, row.kind, &row.repo, &revision, action).await?;
+    let snippets = hub.snippets_at(&snapshot, Some(&revision), &visit.origin)?;
+    Ok(Some((Commit::of(&snapshot), snippets)))
 }
 
 /// Whether nobody has put in more than a new repository begins with.
@@ -169,9 +225,6 @@ fn text(
         figures.stats.likes,
         format::date(row.last_modified),
     ));
-    if sheet.path.len() > 1 {
-        text.push_str(&format!("- Made from: {}\n", sheet.path[1..].join(" ← ")));
-    }
     if let Some((newest, _)) = &sheet.newest {
         text.push_str(&format!("- Newer version: {}\n", hits::escape_cell(newest)));
     }

@@ -1,6 +1,7 @@
 //! Search over everything: repositories of every kind, what cards say, users and organisations.
 
 use askama::Template;
+use axum::http::StatusCode;
 use axum::response::Response;
 use steelyard_core::RepoKind;
 use steelyard_http::{ApiError, cursor};
@@ -8,7 +9,7 @@ use steelyard_service::discovery::query::{Condition, Query};
 use steelyard_service::discovery::{SearchRequest, Sort};
 use steelyard_service::{Error, Result};
 
-use super::list::{Place, parse_query};
+use super::list::{Place, Slip, parse_query};
 use crate::frame::{Frame, Visit};
 use crate::hits::{self, HitRow};
 use crate::{format, respond};
@@ -29,6 +30,7 @@ struct KindLink {
 #[template(path = "search.html")]
 struct SearchPage {
     frame: Frame,
+    slip: Option<Slip>,
     kinds: Vec<KindLink>,
     rows: Vec<HitRow>,
     all_words: bool,
@@ -49,7 +51,13 @@ const EXAMPLES: &[(&str, &str)] = &[
 ];
 
 pub(super) async fn page(visit: Visit) -> Result<Response, ApiError> {
-    let query = parse_query(&visit.frame.query)?;
+    let as_markdown = visit.as_markdown || visit.uri.path().ends_with(".md");
+    let (query, slip) = match parse_query(&visit.frame.query) {
+        Err(Error::Query(wrong)) if visit.is_browser && !as_markdown => {
+            (Query::default(), Some(Slip::of(&wrong, &visit.frame.query)))
+        }
+        read => (read?, None),
+    };
     let kind = match visit.params.get("type") {
         None | Some("") => None,
         Some(text) => Some(kind_of(text)?),
@@ -61,6 +69,7 @@ pub(super) async fn page(visit: Visit) -> Result<Response, ApiError> {
             .frame
             .clone()
             .markdown(Place { path: "/search.md", params: &visit.params }.with(&[])),
+        slip,
         kinds: Vec::new(),
         rows: Vec::new(),
         all_words: true,
@@ -72,10 +81,11 @@ pub(super) async fn page(visit: Visit) -> Result<Response, ApiError> {
     if !is_empty {
         fill(&visit, &place, &query, kind, &mut page).await?;
     }
-    if visit.as_markdown || visit.uri.path().ends_with(".md") {
+    if as_markdown {
         return Ok(respond::markdown(page.as_markdown()));
     }
-    Ok(respond::page(&page)?)
+    let status = if page.slip.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+    Ok(respond::page_with(status, &page)?)
 }
 
 fn kind_of(text: &str) -> Result<RepoKind> {

@@ -8,7 +8,7 @@ use steelyard_core::page::Page;
 use steelyard_http::{ApiError, Target, cursor};
 use steelyard_service::refs::RefList;
 use steelyard_service::revisions::{CommitInfo, Entry, EntryKind, Snapshot};
-use steelyard_service::{Action, Result};
+use steelyard_service::{Action, Error, Missing, Result};
 
 use super::in_either_form;
 use super::repo::{Head, revision_of};
@@ -106,7 +106,13 @@ async fn show(visit: &Visit, target: &Target, as_markdown: bool) -> Result<Respo
     let (kind, id) = (target.kind, &target.id);
     let snapshot = visit.hub.snapshot(&visit.actor, kind, id, &revision, Action::ReadRepo).await?;
     let folder = folder.trim_matches('/').to_owned();
-    let listed = listed(visit, &snapshot, &folder).await?;
+    let listed = match listed(visit, &snapshot, &folder).await {
+        Err(Error::NotFound(Missing::Entry { .. })) if is_file(&snapshot, &folder)? => {
+            let base = links::repo(kind, &snapshot.repo.repo);
+            return Ok(respond::see_other(&links::at(&base, "blob", &text, &folder)));
+        }
+        listed => listed?,
+    };
     let head = Head::of(visit, &snapshot.repo, &text, "files").await?;
     let readme = folder_readme(visit, &snapshot, &head, &folder).await?;
     let list = visit.hub.list_refs(&visit.actor, kind, id).await?;
@@ -132,6 +138,12 @@ async fn show(visit: &Visit, target: &Target, as_markdown: bool) -> Result<Respo
         true => Ok(respond::markdown(page.as_markdown())),
         false => respond::page(&page),
     }
+}
+
+/// Whether a path is that of a file.
+pub(super) fn is_file(snapshot: &Snapshot, path: &str) -> Result<bool> {
+    let entry = snapshot.find_entry(path)?;
+    Ok(entry.is_some_and(|entry| matches!(entry.kind, EntryKind::File { .. })))
 }
 
 /// A page of a folder with its last commits. Both follow from the commit alone, so they are kept under its id.

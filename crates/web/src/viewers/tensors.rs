@@ -37,6 +37,8 @@ pub(crate) struct Total {
 pub(crate) struct Tensors {
     pub(crate) totals: Vec<Total>,
     pub(crate) total: String,
+    /// What all of them take.
+    pub(crate) bytes: String,
     pub(crate) count: String,
     /// With a filter: how many tensors it lets through, and their parameters.
     pub(crate) found: Option<(String, String)>,
@@ -100,7 +102,9 @@ fn table<'a>(rows: impl Iterator<Item = Row<'a>>, filter: &str) -> Tensors {
         }
     }
     let share = |count: u64| format!("{:.2} %", count as f64 / total.max(1) as f64 * 100.0);
+    let bytes = by_type.values().fold(0_u64, |sum, (_, bytes)| sum.saturating_add(*bytes));
     Tensors {
+        bytes: format::bytes(bytes),
         totals: by_type
             .into_iter()
             .map(|(dtype, (count, bytes))| Total {
@@ -124,7 +128,8 @@ fn table<'a>(rows: impl Iterator<Item = Row<'a>>, filter: &str) -> Tensors {
 impl Tensors {
     /// The same as tables in Markdown.
     pub(crate) fn as_markdown(&self) -> String {
-        let mut text = format!("{} tensors, {} parameters\n\n", self.count, self.total);
+        let mut text =
+            format!("{} tensors, {} parameters, {}\n\n", self.count, self.total, self.bytes);
         text.push_str("| type | parameters | share | size |\n|---|--:|--:|--:|\n");
         for Total { dtype, parameters, share, bytes } in &self.totals {
             let dtype = hits::escape_cell(dtype);
@@ -179,4 +184,18 @@ pub(crate) fn of_gguf(contents: &GgufContents, filter: &str) -> Tensors {
     table.metadata = metadata.take(GGUF_KEYS_MAX).cloned().collect();
     table.is_cut |= contents.is_cut;
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_types_together_have_a_size() {
+        let row = |dtype, bytes| Row { name: "a", dtype, shape: &[2], parameters: 2, bytes };
+        let rows = [row("F32", Some(8)), row("F16", Some(4)), row("?", None)];
+        let table = table(rows.into_iter(), "nothing has this name");
+        assert_eq!((table.total.as_str(), table.bytes.as_str()), ("6", "12 B"));
+        assert!(table.as_markdown().starts_with("3 tensors, 6 parameters, 12 B\n"));
+    }
 }

@@ -1,6 +1,8 @@
 //! Folders, files, history.
 
+use crate::browser::Browser;
 use crate::world::World;
+use steelyard_core::Secret;
 use steelyard_testkit::Stores;
 
 #[tokio::test]
@@ -84,7 +86,6 @@ async fn what_is_not_there_is_said_calmly_and_programs_get_their_json() {
         ("/nobody", 404, ""),
         ("/a/b/c/d", 404, ""),
         ("/models?cursor=zz", 400, ""),
-        ("/models?q=tsk:x", 400, ""),
         ("/models?colour=red", 501, ""),
         ("/compare?id=a/a&id=a/b&id=a/c&id=a/d&id=a/e&id=a/f", 400, ""),
     ] {
@@ -98,6 +99,44 @@ async fn what_is_not_there_is_said_calmly_and_programs_get_their_json() {
     }
     let api = world.browse("/api/models/alice/none").await;
     assert_eq!((api.status.as_u16(), api.header("content-type")), (401, "application/json"));
+}
+
+#[tokio::test]
+async fn the_page_of_the_other_kind_leads_to_the_right_one() {
+    for world in World::all().await {
+        let files = [("README.md", "# R"), ("docs/a b.md", "# A"), ("w.safetensors", "x")];
+        world.repo("model", "m", false, &files).await;
+        for (path, to) in [
+            ("/alice/m/tree/main/docs/a%20b.md", "/alice/m/blob/main/docs/a%20b.md"),
+            ("/alice/m/tree/main/README.md", "/alice/m/blob/main/README.md"),
+            ("/alice/m/blob/main/docs", "/alice/m/tree/main/docs"),
+            ("/alice/m/blob/main", "/alice/m/tree/main"),
+            ("/alice/m?show_tensors=w.safetensors", "/alice/m/blob/main/w.safetensors"),
+        ] {
+            let page = world.browse(path).await;
+            assert_eq!((page.status.as_u16(), page.header("location")), (303, to), "{path}");
+        }
+        assert_eq!(world.browse("/alice/m?show_tensors=nope").await.status, 200);
+        world.browse("/alice/m/tree/main/docs.md").await.has(&["# docs of alice/m"]);
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_is_refused_knows_who_reads_it() {
+    let world = World::on(Stores::Embedded).await;
+    world.repo("model", "m", false, &[("README.md", "# R")]).await;
+    world.repo("model", "secret", true, &[("README.md", "# R")]).await;
+    let yours = "if it is yours";
+    world.browse("/alice/m/blob/main/nope").await.has(&["nope"]).lacks(&[yours]);
+    world.browse("/alice/m/tree/nope").await.lacks(&[yours]);
+    world.browse("/alice/secret").await.has(&[yours]);
+    world.browse("/alice/none").await.has(&[yours]);
+    let password = "a long password for tests";
+    world.test.hub.set_password("alice", &Secret::new(password)).await.unwrap();
+    let alice = Browser::signed_in(&world, "alice", password).await;
+    let page = alice.get("/alice/m/blob/main/nope").await;
+    assert_eq!(page.status, 404);
+    page.has(&["Account: ", "href=\"/settings/profile\"", "action=\"/logout\""]).lacks(&[yours]);
 }
 
 #[tokio::test]

@@ -45,10 +45,130 @@ async fn facets_put_terms_into_the_query_and_take_them_out() {
         theirs.has(&["<b>one</b>", "license: mit"]).lacks(&["<b>two</b>"]);
         let none = world.browse("/models?q=license%3Agemma").await;
         none.has(&["Nothing fits all of this", "begin again"]);
-        let wrong = world.browse("/models?q=tsk%3Ax").await;
-        wrong.has(&["there is no field", "task:"]);
         world.browse("/models.md?q=license:mit").await.has(&["| [alice/one](/alice/one)"]);
     }
+}
+
+#[tokio::test]
+async fn a_chosen_word_leaves_its_siblings_to_be_chosen_instead() {
+    for world in World::all().await {
+        filled(&world).await;
+        let page = world.browse("/models?q=task%3Atext-classification+license%3Amit").await;
+        page.has(&[
+            // Without the condition on the licence there would be one more, without that on the task another.
+            "<span>apache-2.0</span><span class=\"num\">1</span>",
+            "<span>Text Generation</span><span class=\"num\">1</span>",
+            "href=\"/models?q=task%3Atext-classification+license%3Aapache-2.0\"",
+            "href=\"/models?q=license%3Amit+task%3Atext-generation\"",
+            // Chosen, with its own count and a link that takes it out.
+            "href=\"/models?q=task%3Atext-classification\" rel=\"nofollow\" class=\"on\"",
+        ]);
+        // A word that nothing has stays, to be taken out.
+        let none = world.browse("/models?q=license%3Agemma+task%3Atext-generation").await;
+        none.has(&[
+            "<span>gemma</span><span class=\"num\">0</span>",
+            "href=\"/models?q=task%3Atext-generation+license%3Amit\"",
+        ]);
+        page.has(&[
+            "href=\"/models?q=task%3Atext-classification+license%3Amit+params%3A1B..8B\"",
+            "<span>Under 1B</span></a>",
+        ]);
+        let small = world.browse("/models?q=params%3A%3C1B").await;
+        small.has(&["href=\"/models\" rel=\"nofollow\" class=\"on\"", "?q=params%3A%3E70B"]);
+    }
+}
+
+#[tokio::test]
+async fn every_word_of_a_facet_can_be_reached() {
+    let world = World::on(Stores::Embedded).await;
+    let codes =
+        ["en", "de", "fr", "it", "es", "pt", "nl", "pl", "cs", "sv", "da", "fi", "el", "hu"];
+    let card = format!("---\nlanguage: [{}]\nlicense: mit\n---\n# A\n", codes.join(", "));
+    world.repo("model", "polyglot", false, &[("README.md", &card)]).await;
+    let page = world.browse("/models?q=license%3Amit&sort=likes").await;
+    let links = |page: &crate::world::Page| page.body.matches("+lang%3A").count();
+    assert_eq!(links(&page), 12);
+    let all = "/models?sort=likes&q=license%3Amit&more=language#language";
+    let all = if page.body.contains(all) {
+        all
+    } else {
+        "/models?q=license%3Amit&sort=likes&more=language#language"
+    };
+    page.has(&[&all.replace('&', "&#38;"), "Show all<span class=\"hide\"> of Language"]);
+    let page = world.browse(all.split('#').next().unwrap()).await;
+    assert_eq!(links(&page), codes.len());
+    page.has(&["Show fewer", "<b>polyglot</b>", "id=\"language\" open"]);
+    page.lacks(&["more: language", "name=\"more\""]);
+}
+
+#[tokio::test]
+async fn one_kind_of_word_tells_the_architecture() {
+    let world = World::on(Stores::Embedded).await;
+    let config = r#"{"model_type": "bert", "architectures": ["BertForSequenceClassification"]}"#;
+    world.repo("model", "m", false, &[("README.md", "# M"), ("config.json", config)]).await;
+    let page = world.browse("/models").await;
+    page.has(&["arch%3Abert\""]).lacks(&["bertforsequenceclassification"]);
+    let asked = world.browse("/models?q=arch%3Abertforsequenceclassification").await;
+    asked.has(&["<span>bertforsequenceclassification</span>", "<span>bert</span>", "<b>m</b>"]);
+}
+
+#[tokio::test]
+async fn a_slip_is_told_above_the_list() {
+    for world in World::all().await {
+        filled(&world).await;
+        for (query, message) in [
+            ("tsk:text-generation", "there is no field"),
+            ("task:no-such-task", "no-such-task"),
+            ("\"one", "quote"),
+        ] {
+            let encoded: String = form_urlencoded::byte_serialize(query.as_bytes()).collect();
+            let path = format!("/models?author=alice&sort=likes&q={encoded}");
+            let page = world.browse(&path).await;
+            assert_eq!(page.status, 400, "{query}");
+            let escaped = query.replace('"', "&#34;");
+            page.has(&[
+                message,
+                &format!("value=\"{escaped}\""),
+                "^",
+                "<b>one</b>",
+                "<b>three</b>",
+                "<input type=\"hidden\" name=\"author\" value=\"alice\">",
+                "<input type=\"hidden\" name=\"sort\" value=\"likes\">",
+                "author: alice",
+            ]);
+            let search = world.browse(&format!("/search?q={encoded}")).await;
+            assert_eq!(search.status, 400, "{query}");
+            search.has(&[message, &format!("value=\"{escaped}\""), "^", "Words are looked for"]);
+            for path in [&path, &format!("/search?q={encoded}"), &format!("/models.md?q={encoded}")]
+            {
+                let program = world.ask("GET", path, None, "*/*").await;
+                assert_eq!(
+                    (program.status.as_u16(), program.header("content-type")),
+                    (400, "application/json")
+                );
+            }
+        }
+        let page = world.browse("/models?q=tsk:text-generation").await;
+        assert_eq!(page.body.matches("did you mean").count(), 1, "{}", page.body);
+    }
+}
+
+#[tokio::test]
+async fn lists_with_nothing_in_them_say_how_to_begin() {
+    let world = World::on(Stores::Embedded).await;
+    let models = world.browse("/models").await;
+    models
+        .has(&["There are no models here yet", "href=\"/new\""])
+        .lacks(&["Nothing fits", "Under 1B"]);
+    world
+        .browse("/datasets")
+        .await
+        .has(&["There are no datasets here yet", "href=\"/new-dataset\""]);
+    world.browse("/models?q=bert").await.has(&["Nothing fits all of this"]);
+    let own = world.ask("GET", "/alice", Some(&world.alice), "text/html").await;
+    own.has(&["You have no repository yet", "href=\"/new\">Make one"]);
+    let other = world.ask("GET", "/alice", Some(&world.mallory), "text/html").await;
+    other.has(&["nothing here that you may see"]);
 }
 
 #[tokio::test]
@@ -101,6 +221,14 @@ async fn models_stand_side_by_side() {
         "alice/three",
         "/compare?id=alice%2Fone\"",
     ]);
+    page.has(&["<td class=\"num\">384</td>", "<a href=\"/models?q=license%3Amit\">MIT</a>"]);
+    let card = "---\nbase_model: [alice/one, no/such]\n---\n# C\n";
+    world.repo("model", "child", false, &[("README.md", card)]).await;
+    let pasted = "/compare?id=http%3A%2F%2Fhub.test%2Falice%2Fchild%2Ftree%2Fmain&id=alice/one";
+    let page = world.browse(pasted).await;
+    page.has(&["<a href=\"/alice/child\">", "<a href=\"/alice/one\">alice/one</a>, no/such</td>"]);
+    page.lacks(&["There is no model", "href=\"/no/such\""]);
+    world.browse("/alice/one").await.has(&["href=\"/compare?id=alice"]);
     world.browse("/compare").await.has(&["A model"]);
     world.browse("/compare?id=%3Cb%3E").await.has(&["“&#60;b&#62;”"]);
 }

@@ -7,6 +7,7 @@ mod admin;
 mod browser;
 mod cards;
 mod change;
+mod facts;
 mod files;
 mod fresh;
 mod help;

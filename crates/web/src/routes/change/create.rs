@@ -10,7 +10,7 @@ use steelyard_http::ApiError;
 use steelyard_service::repos::CreateRepo;
 use steelyard_service::{Action, Error, Result};
 
-use super::MADE;
+use super::{MADE, made_at};
 use crate::frame::{Frame, Visit};
 use crate::routes::account::Outcome;
 use crate::submission::Submission;
@@ -93,7 +93,7 @@ async fn show(
 }
 
 fn path_of(kind: RepoKind) -> &'static str {
-    MADE.iter().find(|(made, _)| *made == kind).map_or("/new", |(_, path)| path)
+    made_at(kind).unwrap_or("/new")
 }
 
 pub(super) async fn create(kind: RepoKind, sent: Submission) -> Result<Response, ApiError> {

@@ -30,6 +30,11 @@ const MADE: [(RepoKind, &str); 3] = [
     (RepoKind::Space, "/new-space"),
 ];
 
+/// Where a repository of a kind is made.
+pub(super) fn made_at(kind: RepoKind) -> Option<&'static str> {
+    MADE.iter().find(|(made, _)| *made == kind).map(|(_, path)| *path)
+}
+
 /// Pages of change.
 pub(super) fn add(table: &mut Vec<Route>) {
     for (kind, path) in MADE {

@@ -12,7 +12,8 @@ use steelyard_card::snippets::Snippet;
 use steelyard_card::{Facts, front_matter};
 use steelyard_core::{Oid, RepoKind};
 use steelyard_service::Result;
-use steelyard_service::discovery::{Lineage, Reported};
+use steelyard_service::discovery::query::Query;
+use steelyard_service::discovery::{Facet, FoundRepo, Lineage, Reported, SearchRequest, Sort};
 use steelyard_service::repos::RepoRow;
 use steelyard_service::revisions::{Content, Snapshot};
 
@@ -27,7 +28,7 @@ use crate::{chart, format, links};
 /// Results and ancestors that are shown.
 const RESULTS: usize = 60;
 const ANCESTORS: usize = 30;
-/// Spaces and tags that are shown.
+/// Spaces, models of a data set, and tags that are shown.
 const SPACES: usize = 6;
 const TAGS: usize = 60;
 /// About how much memory a sheet takes beside its texts.
@@ -61,6 +62,13 @@ pub(super) struct FamilyLink {
     pub(super) href: String,
 }
 
+/// Models whose cards name a data set: how many, where they are listed, and those that are loaded most.
+pub(super) struct Trained {
+    pub(super) count: String,
+    pub(super) href: String,
+    pub(super) models: Vec<(String, String)>,
+}
+
 /// What is known of a repository and does not change without an event.
 pub(crate) struct Sheet {
     /// The log's position before it was gathered, and the commit it speaks of.
@@ -76,13 +84,13 @@ pub(crate) struct Sheet {
     pub(super) score: Option<u8>,
     pub(super) beam: Option<String>,
     pub(super) newest: Option<(String, String)>,
-    /// The model and its first bases, as far as they are known.
-    pub(super) path: Vec<String>,
     pub(super) results: Vec<ResultRow>,
     pub(super) ancestors: Vec<AncestorRow>,
     pub(super) conflicts: Vec<String>,
     pub(super) family: Vec<FamilyLink>,
     pub(super) spaces: Vec<(String, String)>,
+    /// Models that name the data set.
+    pub(super) trained: Option<Trained>,
     pub(super) snippets: Vec<Snippet>,
     pub(super) tags: Vec<String>,
     pub(super) disclaimer: &'static str,
@@ -131,11 +139,15 @@ async fn gather(
     let lineage = if is_model { Some(hub.lineage(actor, &row.repo).await?) } else { None };
     let lineage = lineage.as_ref();
     let spaces = if is_model { hub.spaces_using(actor, &row.repo).await? } else { Vec::new() };
-    let snippets = match snapshot {
-        Some(snapshot) => hub.snippets_at(snapshot, None, &visit.origin)?,
-        None => Vec::new(),
-    };
     let readme = snapshot.map(readme).transpose()?.flatten();
+    let text = readme.as_ref().map_or("", |(_, text)| text);
+    let snippets = match snapshot {
+        Some(snapshot) if !is_empty(snapshot, text)? => {
+            hub.snippets_at(snapshot, None, &visit.origin)?
+        }
+        _ => Vec::new(),
+    };
+    let reported = hub.results_of(row).await?;
     let (mut card, mut examples) = (None, Vec::new());
     if let (Some((oid, text)), Some(snapshot)) = (&readme, snapshot) {
         card = Some(rendered(visit, row, *oid, text, &snapshot.default_branch).await?);
@@ -146,7 +158,8 @@ async fn gather(
     }
     let has_template = known.tokenizer.as_ref().is_some_and(|one| one.chat_template.is_some())
         || weights["gguf"]["chat_template"].is_string();
-    let sources = Sources { kind: row.kind, facts: &known, weights: &weights, lineage };
+    let sources =
+        Sources { kind: row.kind, facts: &known, weights: &weights, lineage, results: &reported };
     let counted = |part: &str| weights[part]["total"].as_u64().filter(|total| *total > 0);
     let parameters = counted("safetensors").or_else(|| counted("gguf"));
     let newest = lineage.and_then(|lineage| lineage.newest_version.clone());
@@ -167,12 +180,12 @@ async fn gather(
         score: readme.as_ref().map(|(_, text)| report::score(row.kind, text, &known)),
         beam: parameters.map(chart::beam),
         newest: newest.and_then(|id| Some((id.clone(), links::named(RepoKind::Model, &id)?))),
-        path: lineage.map(|lineage| lineage.path.clone()).unwrap_or_default(),
-        results: results(&links::repo(row.kind, &row.repo), hub.results_of(row).await?),
+        results: results(&links::repo(row.kind, &row.repo), reported),
         ancestors: ancestors(lineage),
         conflicts: lineage.map(conflicts).unwrap_or_default(),
         family: lineage.map(|lineage| family(lineage, row)).unwrap_or_default(),
         spaces: spaces.iter().take(SPACES).filter_map(space).collect(),
+        trained: trained(visit, row).await?,
         snippets,
         tags: known.tags.iter().take(TAGS).cloned().collect(),
         disclaimer: lineage.map_or("", |lineage| lineage.licenses.disclaimer),
@@ -185,6 +198,34 @@ fn faults(weights: &serde_json::Value, of_benchmark: Option<String>) -> Vec<Stri
     let of_weights = weights["faults"].as_array().into_iter().flatten();
     let of_weights = of_weights.filter_map(|fault| fault.as_str().map(str::to_owned));
     of_weights.chain(of_benchmark).collect()
+}
+
+/// Whether there is nothing to be loaded yet: no file but those that a repository begins with, and no words in its card.
+fn is_empty(snapshot: &Snapshot, readme: &str) -> Result<bool> {
+    Ok(super::is_bare(snapshot)? && front_matter::body(readme).trim().is_empty())
+}
+
+async fn trained(visit: &Visit, row: &RepoRow) -> Result<Option<Trained>> {
+    if row.kind != RepoKind::Dataset {
+        return Ok(None);
+    }
+    let id = row.repo.to_string();
+    let request = SearchRequest {
+        kinds: vec![RepoKind::Model],
+        query: Query { words: Vec::new(), terms: vec![links::term(Facet::Dataset, &id)] },
+        sort: Sort::Downloads,
+        limit: SPACES,
+        with_total: true,
+        ..SearchRequest::default()
+    };
+    let found = visit.hub.search(&visit.actor, request).await?;
+    let model =
+        |one: &FoundRepo| (one.row.repo.to_string(), links::repo(RepoKind::Model, &one.row.repo));
+    Ok((!found.repos.is_empty()).then(|| Trained {
+        count: format::full(found.total.unwrap_or_default()),
+        href: links::listed(RepoKind::Model, Facet::Dataset, &id),
+        models: found.repos.iter().map(model).collect(),
+    }))
 }
 
 /// The card's object id and its text.
