@@ -319,12 +319,12 @@ async function the_folder_counts_when_it_is_uploaded({ page }) {
 async function another_licence_says_which({ page, script }) {
   const base = await owner(page);
   await open(page, `${base}/edit/main/README.md`);
-  assert.equal(await page.getByLabel("Name of the licence").isVisible(), false);
+  assert.equal(await page.getByLabel("Name of the terms").isVisible(), false);
   await page.getByLabel("Licence", { exact: true }).fill("other");
   if (script) await page.getByLabel("Licence", { exact: true }).blur();
   else await page.getByRole("button", { name: "Preview" }).click();
-  await page.getByLabel("Name of the licence").fill("our-terms");
-  await page.getByLabel("Text of the licence").fill("LICENSE");
+  await page.getByLabel("Name of the terms").fill("our-terms");
+  await page.getByLabel("Address of the terms").fill("LICENSE");
   await page.getByRole("button", { name: "Save" }).click();
   await page.waitForURL(/\/blob\/main\/README\.md/);
   assert.match(await text(page, base, "README.md"), /license: other\nlicense_name: our-terms\nlicense_link: LICENSE\n/);

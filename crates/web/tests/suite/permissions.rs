@@ -54,8 +54,8 @@ async fn world(private: bool) -> World {
 #[tokio::test]
 async fn a_private_repository_is_to_strangers_as_if_it_were_missing() {
     let world = world(true).await;
-    // Chat templates are models' alone.
-    assert_eq!(repo_routes().len(), 10 * KINDS.len() + 2);
+    // Chat templates are models' alone, leaderboards are data sets'.
+    assert_eq!(repo_routes().len(), 10 * KINDS.len() + 4);
     for (route, _) in repo_routes() {
         for (token, accept, status) in [
             (None, JSON, StatusCode::UNAUTHORIZED),

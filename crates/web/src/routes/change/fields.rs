@@ -50,14 +50,14 @@ const LANGUAGE: Key = key(
 );
 const LICENSE_NAME: Key = key(
     "license_name",
-    "Name of the licence",
+    "Name of the terms",
     Form::Word,
-    "Of one that is “other”: a short name, in small letters",
+    "Of a licence that is “other”: a short name, in small letters",
     "",
 );
 const LICENSE_LINK: Key = key(
     "license_link",
-    "Text of the licence",
+    "Address of the terms",
     Form::Word,
     "An address, or LICENSE where the file is here",
     "",
