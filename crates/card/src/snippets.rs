@@ -112,8 +112,8 @@ fn of_model(input: &SnippetInput<'_>, list: &mut Vec<Snippet>) {
 /// Tells how to get in where not everybody may.
 fn access(input: &SnippetInput<'_>, snippet: &mut Snippet) {
     if input.gated {
-        let page = format!("{}/{}", input.endpoint, plain::path(input));
-        snippet.notes.push(format!("Ask for access at {page}, and then log in."));
+        let text = "Gated: the files are given to those who may write to the repository.";
+        snippet.notes.push(text.to_owned());
     }
     if input.gated || input.private {
         let text = "Log in with `hf auth login`, or set HF_TOKEN to a token that may read it.";

@@ -74,14 +74,14 @@ pub enum Error {
     Forbidden(String),
     /// The files are given out only to people on the repository's list.
     #[error(
-        "Access to {kind} {repo} is restricted and you are not in the authorized list. Visit {url} to ask for access."
+        "Access to {kind} {repo} is restricted and you are not in the authorized list. Its files are given to those who may write to it; asking for access is not there yet. See {url}"
     )]
     Gated {
         /// Its kind.
         kind: RepoKind,
         /// Its name.
         repo: RepoId,
-        /// Where to ask.
+        /// Its page.
         url: String,
         /// True when nobody is logged in.
         anonymous: bool,
@@ -98,7 +98,7 @@ pub enum Error {
         limit: String,
     },
     /// Too many calls.
-    #[error("too many failed attempts; try again in {retry_after_secs} s")]
+    #[error("too many failed attempts; try again in {}", wait(*retry_after_secs))]
     RateLimited {
         /// When to try again.
         retry_after_secs: u64,
@@ -120,6 +120,14 @@ pub enum Error {
     /// A fault of the hub.
     #[error("internal error")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// How long to wait, in words.
+fn wait(secs: u64) -> String {
+    match secs {
+        0..120 => format!("{secs} s"),
+        _ => format!("{} minutes", secs.div_ceil(60)),
+    }
 }
 
 impl Error {

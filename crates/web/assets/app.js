@@ -124,9 +124,12 @@ function fields() {
     });
   }
   for (const input of document.querySelectorAll("input[data-complete]")) {
+    input.removeAttribute("list");
     suggesting(input, async (text) => {
-      const found = await json(`/api/quicksearch?q=${encodeURIComponent(text)}&limit=8`);
-      return (found.models || []).map((model) => ({ text: model.id, about: "" }));
+      // Of several with commas between them, the last one.
+      const [, before, word] = /^(.*,\s*)?(.*)$/.exec(text);
+      const found = await json(`/api/quicksearch?q=${encodeURIComponent(word)}&limit=8`);
+      return (found[input.dataset.complete || "models"] || []).map(({ id }) => ({ text: (before || "") + id, about: "" }));
     });
   }
 }
@@ -153,7 +156,7 @@ function scrolling() {
       else target.removeAttribute("tabindex");
     }
   });
-  for (const block of document.querySelectorAll("pre, .scroll, .prose table, math[display=block]")) watch.observe(block);
+  for (const block of document.querySelectorAll("pre, pre code, .scroll, .prose table, math[display=block]")) watch.observe(block);
 }
 
 // On a narrow screen the filters begin closed: the list is what one came for.

@@ -5,8 +5,9 @@ const csrf = document.querySelector("meta[name=csrf]")?.content ?? "";
 
 export function start(part) {
   for (const form of part.querySelectorAll("form[method=post]")) once(form);
-  const editor = part.querySelector("#editor.with-card");
-  if (editor) cardEditor(editor);
+  const editor = part.querySelector("#editor");
+  if (editor?.elements.text) guard(editor);
+  if (editor?.matches(".with-card")) cardEditor(editor);
   const upload = part.querySelector("#upload");
   if (upload) uploader(upload);
 }
@@ -21,7 +22,30 @@ function once(form) {
   window.addEventListener("pageshow", () => delete form.dataset.sent);
 }
 
-/* The editor of cards */
+/* The editor */
+
+// What was typed and not sent, or sent and refused, is not lost without a question.
+function guard({ dataset, elements: { text } }) {
+  const refused = document.querySelector("#problem, #conflict");
+  window.addEventListener("beforeunload", (event) => {
+    if (!dataset.sent && (refused || text.value !== text.defaultValue)) event.preventDefault();
+  });
+}
+
+// Changes a text as if it had been typed, so that it can be undone.
+function retype(text, made) {
+  const old = text.value;
+  const most = Math.min(old.length, made.length);
+  let [from, end] = [0, 0];
+  while (from < most && old[from] === made[from]) from++;
+  while (end < most - from && old.at(-1 - end) === made.at(-1 - end)) end++;
+  const here = document.activeElement;
+  const words = made.slice(from, made.length - end);
+  text.focus();
+  text.setSelectionRange(from, old.length - end);
+  if (!document.execCommand(words ? "insertText" : "delete", false, words)) text.value = made;
+  here.focus();
+}
 
 function cardEditor(form) {
   const text = form.elements.text;
@@ -49,7 +73,9 @@ function cardEditor(form) {
       note.textContent = made.problem;
       side.prepend(note);
     }
-    if (text.value.replace(/\r\n/g, "\n") !== made.text.replace(/\r\n/g, "\n")) text.value = made.text;
+    const now = made.text.replace(/\r\n/g, "\n");
+    if (text.value !== now) retype(text, now);
+    for (const part of form.querySelectorAll("[data-other]")) part.hidden = !made.other;
     for (const [key, value] of Object.entries(made.fields)) {
       const [field, was] = [form.elements[`meta_${key}`], form.elements[`was_${key}`]];
       if (!field || field === document.activeElement) continue;
@@ -67,7 +93,7 @@ function cardEditor(form) {
   form.addEventListener("click", (event) => {
     const button = event.target.closest("button");
     if (button?.dataset.line) return toLine(text, Number(button.dataset.line));
-    if (button?.name !== "fix" && button?.value !== "preview") return;
+    if (button?.name !== "fix" && !["preview", "template"].includes(button?.value)) return;
     event.preventDefault();
     clearTimeout(timer);
     ask(button.name, button.value).catch(() => {});
@@ -251,24 +277,27 @@ function uploader(form) {
   }
 
   function add(found) {
-    const folder = form.elements.folder.value.trim().replace(/^\/+|\/+$/g, "");
-    for (const [name, file] of found) {
-      const path = folder ? `${folder}/${name}` : name;
-      if (items.some((item) => item.path === path)) continue;
-      items.push(line({ path, file, sent: 0 }));
-    }
+    for (const [name, file] of found) if (!items.some((item) => item.name === name)) items.push(line({ name, file }));
+    place();
     say("");
   }
+
+  // The folder counts for all files, also for those that were chosen before it was named.
+  function place() {
+    if (stop) return;
+    const folder = form.elements.folder.value.trim().replace(/^\/+|\/+$/g, "");
+    for (const item of items) item.title.textContent = item.path = folder ? `${folder}/${item.name}` : item.name;
+  }
+  form.elements.folder.addEventListener("input", place);
 
   function line(item) {
     item.row = document.createElement("div");
     item.row.className = "going";
-    const name = document.createElement("span");
-    name.textContent = item.path;
+    item.title = document.createElement("span");
     item.bar = document.createElement("progress");
     item.bar.max = Math.max(item.file.size, 1);
     item.bar.value = 0;
-    item.bar.setAttribute("aria-label", item.path);
+    item.bar.setAttribute("aria-label", item.name);
     item.told = document.createElement("span");
     item.told.className = "num quiet";
     item.told.textContent = size(item.file.size);
@@ -276,14 +305,14 @@ function uploader(form) {
     away.type = "button";
     away.className = "plain";
     away.textContent = "Remove";
-    away.setAttribute("aria-label", `Remove ${item.path}`);
+    away.setAttribute("aria-label", `Remove ${item.name}`);
     away.onclick = () => {
       if (stop) return;
       items.splice(items.indexOf(item), 1);
       memory.forget(item);
       item.row.remove();
     };
-    item.row.append(name, item.bar, item.told, away);
+    item.row.append(item.title, item.bar, item.told, away);
     queue.append(item.row);
     return item;
   }

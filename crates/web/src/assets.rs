@@ -40,15 +40,15 @@ static STYLE: LazyLock<Asset> = LazyLock::new(|| {
 });
 static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
     let media_type = "text/javascript; charset=utf-8";
-    Asset::new("app", "js", media_type, &include_bytes!("../assets/app.js")[..])
+    Asset::new("app", "js", media_type, bare(include_str!("../assets/app.js")))
 });
 static CHANGE: LazyLock<Asset> = LazyLock::new(|| {
     let media_type = "text/javascript; charset=utf-8";
-    Asset::new("change", "js", media_type, &include_bytes!("../assets/change.js")[..])
+    Asset::new("change", "js", media_type, bare(include_str!("../assets/change.js")))
 });
 static HASHER: LazyLock<Asset> = LazyLock::new(|| {
     let media_type = "text/javascript; charset=utf-8";
-    Asset::new("hasher", "js", media_type, &include_bytes!("../assets/hasher.js")[..])
+    Asset::new("hasher", "js", media_type, bare(include_str!("../assets/hasher.js")))
 });
 static MARK: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new("mark", "svg", "image/svg+xml", &include_bytes!("../assets/mark.svg")[..])
@@ -62,6 +62,15 @@ fn compact(style: &str) -> String {
         text.push_str(part.split_once("*/").map_or("", |(_, rest)| rest));
     }
     text.lines().collect()
+}
+
+/// A script without its indentation and the lines that are comments. Its texts never go over a line's end.
+fn bare(script: &str) -> String {
+    let lines = script.lines().map(str::trim_start);
+    lines
+        .filter(|line| !line.is_empty() && !line.starts_with("//"))
+        .flat_map(|line| [line, "\n"])
+        .collect()
 }
 
 /// Addresses of what every page loads, and of what pages of change load besides.

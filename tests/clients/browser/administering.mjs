@@ -78,12 +78,12 @@ async function somebody_gets_an_account_and_loses_it(visit, browser) {
   await page.getByRole("button", { name: "Make administrator" }).waitFor();
   assert.equal((await them.page.goto("/admin/users")).status(), 403);
 
-  await page.getByRole("button", { name: "Take out of service" }).click();
-  await page.getByRole("button", { name: "Back into service" }).waitFor();
+  await page.getByRole("button", { name: "Disable" }).click();
+  await page.getByRole("button", { name: "Enable" }).waitFor();
   await them.page.goto("/settings/profile");
   assert.equal(new URL(them.page.url()).pathname, "/login");
-  await page.getByRole("button", { name: "Back into service" }).click();
-  await page.getByRole("button", { name: "Take out of service" }).waitFor();
+  await page.getByRole("button", { name: "Enable" }).click();
+  await page.getByRole("button", { name: "Disable" }).waitFor();
   await signIn(them.page, name);
   await open(them.page, "/settings/profile");
   await them.close();
@@ -156,11 +156,12 @@ async function a_repository_goes_out_of_service_and_then_for_good({ page }) {
   await tab(page, "Repositories");
   await page.getByLabel("Name", { exact: true }).fill(name);
   await page.getByRole("button", { name: "Show" }).click();
-  await page.getByRole("button", { name: `Out of service ${ALICE}/${name}` }).click();
-  await page.getByText("out of service", { exact: true }).waitFor();
+  await page.getByRole("button", { name: `Disable ${ALICE}/${name}` }).click();
+  await page.getByText("disabled", { exact: true }).waitFor();
   assert.equal(await status(), 403);
-  await page.getByRole("button", { name: `Back into service ${ALICE}/${name}` }).click();
-  await page.getByRole("button", { name: `Out of service ${ALICE}/${name}` }).waitFor();
+  await page.getByRole("button", { name: `Enable ${ALICE}/${name}` }).click();
+  await page.getByRole("button", { name: `Disable ${ALICE}/${name}` }).waitFor();
+  assert.equal(await page.getByLabel("Name", { exact: true }).inputValue(), name, "the list stays as it was asked for");
   assert.equal(await status(), 200);
   await open(page, `/admin/repos?q=${name}`);
   await row(page, name).getByText("Delete").first().click();

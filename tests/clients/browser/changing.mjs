@@ -196,8 +196,13 @@ async function branches_and_tags_come_and_go({ page }) {
   assert.equal(await text(page, base, "trial.txt"), 404);
   assert.equal(await text(page, base, "trial.txt", "v1.0"), 404);
   await open(page, `${base}/refs`);
+  await page.getByRole("link", { name: "Delete trial" }).click();
+  await page.getByText("Delete the branch trial?").waitFor();
+  await page.getByRole("link", { name: "Leave it" }).click();
+  await page.getByRole("link", { name: "Delete trial" }).click();
   await page.getByRole("button", { name: "Delete trial" }).click();
-  await page.getByRole("button", { name: "Delete trial" }).waitFor({ state: "detached" });
+  await page.getByRole("link", { name: "Delete trial" }).waitFor({ state: "detached" });
+  await page.getByRole("link", { name: "Delete v1.0" }).click();
   await page.getByRole("button", { name: "Delete v1.0" }).click();
   await page.getByText("There is none.").waitFor();
   assert.equal(await text(page, base, "trial.txt", "trial"), 404);
@@ -216,6 +221,9 @@ async function a_change_is_proposed({ page }, browser) {
   await other.getByLabel(/as a new pull request/).check();
   await other.getByRole("button", { name: "Create the file" }).dblclick();
   await other.waitForURL(/\/(blob|tree|discussions|commit)\//);
+  await other.getByText("Pull request 1 is open").waitFor();
+  await other.getByRole("link", { name: "What it changes" }).click();
+  await other.getByText("what about this").waitFor();
   await context.close();
   assert.equal(await text(page, base, "idea.txt"), 404);
   assert.equal(await text(page, base, "idea.txt", "refs%2Fpr%2F1"), "what about this");
@@ -248,16 +256,78 @@ async function a_repository_hides_and_is_liked({ page }, browser) {
   await context.close();
 }
 
-async function a_card_begins_with_the_template({ page }) {
+async function a_card_gets_the_sections_of_the_template({ page, script }) {
   const base = await owner(page);
   await open(page, `${base}/edit/main/README.md`);
-  await page.getByRole("button", { name: "Begin with the template" }).click();
-  const draft = page.getByLabel("Text");
-  await page.waitForFunction(() => /## /.test(document.querySelector("textarea[name=text]").value));
-  assert.match(await draft.inputValue(), /^---\nlicense: mit\n/);
+  const draft = page.getByLabel("Text", { exact: true });
+  const written = `${await draft.inputValue()}\nWritten with care.\n\n## Usage\n\nLike this.\n`;
+  await draft.fill(written);
+  const ask = async () => {
+    await page.getByRole("button", { name: "Add the template’s sections" }).click();
+    await page.waitForFunction(() => /## Citation/.test(document.querySelector("textarea[name=text]").value));
+  };
+  await ask();
+  const made = await draft.inputValue();
+  assert.ok(made.startsWith(written), made);
+  assert.match(made, /^---\nlicense: mit\n/);
+  assert.ok(!made.includes("## How to use"), made);
+  if (script) {
+    await draft.press("Control+z");
+    assert.equal(await draft.inputValue(), written, "it can be undone");
+    await ask();
+  }
   await page.getByRole("button", { name: "Save" }).click();
   await page.waitForURL(/\/blob\/main\/README\.md/);
   assert.match(await text(page, base, "README.md"), /## /);
+}
+
+/** The browser asks before an unsaved text is left; without changes, and when it is saved, it does not. */
+async function an_unsaved_text_is_not_left_without_a_question(visit) {
+  const { page } = visit;
+  const base = await owner(page);
+  await open(page, `${base}/edit/main/.gitattributes`);
+  await page.getByRole("link", { name: "Files" }).first().click();
+  await page.waitForURL(/\/tree\/main/);
+  await open(page, `${base}/edit/main/.gitattributes`);
+  await page.getByLabel("Text", { exact: true }).fill("# changed\n");
+  visit.allow(/dialog: /);
+  const asked = page.waitForEvent("dialog");
+  await page.getByRole("link", { name: "Files" }).first().click();
+  assert.equal((await asked).type(), "beforeunload");
+  assert.equal(await page.getByLabel("Text", { exact: true }).inputValue(), "# changed\n");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.waitForURL(/\/blob\//);
+  assert.equal(await text(page, base, ".gitattributes"), "# changed\n");
+}
+
+/** The folder may be named after the files were chosen. */
+async function the_folder_counts_when_it_is_uploaded({ page }) {
+  const base = await owner(page);
+  await open(page, `${base}/upload/main`);
+  await page.getByText("Choose a folder").waitFor();
+  await page.getByLabel("Files", { exact: true }).setInputFiles([file("a.csv", "a\n1\n")]);
+  await page.getByText("a.csv", { exact: true }).waitFor();
+  await page.getByLabel("Folder").first().fill("late");
+  await page.getByText("late/a.csv", { exact: true }).waitFor();
+  await page.getByRole("button", { name: "Upload" }).click();
+  await page.waitForURL(/\/tree\/main/);
+  assert.equal(await text(page, base, "late/a.csv"), "a\n1\n");
+  assert.equal(await text(page, base, "a.csv"), 404);
+}
+
+/** A licence of one's own is named; what is used here is offered. */
+async function another_licence_says_which({ page, script }) {
+  const base = await owner(page);
+  await open(page, `${base}/edit/main/README.md`);
+  assert.equal(await page.getByLabel("Name of the terms").isVisible(), false);
+  await page.getByLabel("Licence", { exact: true }).fill("other");
+  if (script) await page.getByLabel("Licence", { exact: true }).blur();
+  else await page.getByRole("button", { name: "Preview" }).click();
+  await page.getByLabel("Name of the terms").fill("our-terms");
+  await page.getByLabel("Address of the terms").fill("LICENSE");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.waitForURL(/\/blob\/main\/README\.md/);
+  assert.match(await text(page, base, "README.md"), /license: other\nlicense_name: our-terms\nlicense_link: LICENSE\n/);
 }
 
 async function everybody_can_change_things(visit) {
@@ -272,6 +342,7 @@ async function everybody_can_change_things(visit) {
     ["card", `${base}/edit/main/README.md`],
     ["delete", `${base}/delete/main/README.md`],
     ["refs", `${base}/refs`],
+    ["refs-delete", `${base}/refs?delete=branch&name=main`],
     ["settings", `${base}/settings`],
     ["folder", `${base}/tree/main`],
     ["file", `${base}/blob/main/.gitattributes`],
@@ -291,7 +362,10 @@ export const flows = [
   both(branches_and_tags_come_and_go),
   both(a_change_is_proposed),
   both(a_repository_hides_and_is_liked),
-  both(a_card_begins_with_the_template),
+  both(a_card_gets_the_sections_of_the_template),
+  scripted(an_unsaved_text_is_not_left_without_a_question),
+  scripted(the_folder_counts_when_it_is_uploaded),
+  both(another_licence_says_which),
   both(settings_rename_and_delete),
   scripted(everybody_can_change_things),
 ];

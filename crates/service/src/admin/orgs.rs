@@ -55,7 +55,7 @@ impl Hub {
         let mut tx = self.db().write().await?;
         let org = find_org(&mut tx, org).await?;
         let user = find_user(&mut tx, user).await.map_err(|error| match error {
-            Error::NotFound(_) => Error::invalid("user", "names nobody who has an account"),
+            Error::NotFound(_) => Error::invalid("name", "belongs to nobody who has an account"),
             other => other,
         })?;
         match role {

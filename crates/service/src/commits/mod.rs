@@ -15,6 +15,7 @@ mod upload;
 pub use commit::{CommitAccess, CommitRequest, Committed};
 pub use operation::Operation;
 pub use preupload::{PreuploadAnswer, PreuploadFile, PreuploadQuery, UploadMode};
+pub use steelyard_db::discussion::DiscussionRow;
 
 pub(crate) use access::commit_target;
 pub(crate) use build::signature;

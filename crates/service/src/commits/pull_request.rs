@@ -1,7 +1,7 @@
 //! Pull requests, as far as commits open them: a numbered row and a ref. Threads and merging come later.
 
 use steelyard_core::{Oid, RefName, Revision, Sha256};
-use steelyard_db::discussion::{self, NewDiscussion};
+use steelyard_db::discussion::{self, DiscussionRow, NewDiscussion};
 use steelyard_db::{Tx, refs};
 use steelyard_git::read;
 
@@ -22,6 +22,13 @@ pub(super) struct PullRequest {
 const FORM_SECS: i64 = 600;
 
 impl Hub {
+    /// The pull request of that number of a repository that the caller may read.
+    pub async fn pull_request(&self, repo_id: i64, number: i64) -> Result<Option<DiscussionRow>> {
+        let mut conn = self.db().read().await?;
+        let found = discussion::find_discussion(&mut conn, repo_id, number).await?;
+        Ok(found.filter(|found| found.is_pull_request))
+    }
+
     /// Writes the row of a pull request that already has a commit, so it is open at once; returns its number.
     pub(super) async fn open_pull_request(
         &self,

@@ -118,10 +118,16 @@ impl Hub {
         };
         let code = self.new_reset_code(&mut tx, user_id, None, MAILED_SECS).await?;
         tx.commit().await?;
-        let address = self.settings().public_url.clone();
-        let address = address.unwrap_or_else(|| "the hub's address".to_owned());
+        // Never the address of the request: whoever asks could name one of their own.
+        let place = match &self.settings().public_url {
+            Some(address) => format!("Open {address}/reset"),
+            None => {
+                "Open the hub as you always do, choose \"Sign in\" and \"I forgot my password\","
+                    .to_owned()
+            }
+        };
         let text = format!(
-            "Somebody asked for a new password for {name}.\n\nOpen {address}/reset and enter this code within an hour:\n\n    \
+            "Somebody asked for a new password for {name}.\n\n{place} and enter this code within an hour:\n\n    \
              {}\n\nIf it was not you, do nothing: your password stays as it is.\n",
             code.expose()
         );

@@ -38,6 +38,9 @@ async fn a_code_by_mail_sets_a_password_once(world: World) {
     work(&world).await;
     assert_eq!(world.mailbox.mails.lock().len(), 1);
     assert_eq!(world.mailbox.mails.lock()[0].to, "alice@example.org");
+    // A hub that does not know its own address says where to go in words.
+    let text = world.mailbox.mails.lock()[0].text.clone();
+    assert!(text.contains("choose \"Sign in\"") && !text.contains("/reset"), "{text}");
     let code = mailed(&world);
     let new = secret("quite new words");
     let refused = world.hub().reset_password(&code, &secret("short"), &visitor("x")).await;

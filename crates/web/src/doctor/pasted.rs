@@ -33,10 +33,16 @@ impl Pasted {
             found.line(line, is_received);
         }
         if found.path.is_none() {
-            found.address_in(text);
+            found.address_in(asked_in(text));
+        }
+        if found.host.is_none() {
+            found.pool_in(text);
         }
         if found.host.is_none() {
             found.host = found.header("host").map(str::to_ascii_lowercase);
+        }
+        if found.host.is_none() {
+            found.host = of_the_hub(text);
         }
         if found.status.is_none() {
             found.status = status_in(text);
@@ -86,6 +92,24 @@ impl Pasted {
         self.path = Some(without_query(path).to_owned()).filter(|path| !path.is_empty());
     }
 
+    /// The host of a pool of connections, as Python's errors name it: `HTTPSConnectionPool(host='a', port=443): … with url: /b`.
+    fn pool_in(&mut self, text: &str) {
+        let Some((before, rest)) = text.rsplit_once("ConnectionPool(host='") else { return };
+        let Some((host, rest)) = rest.split_once('\'') else { return };
+        let scheme = if before.ends_with("HTTPS") { "https" } else { "http" };
+        let port = rest.strip_prefix(", port=").map(digits).unwrap_or_default();
+        self.host = Some(match port {
+            "" | "443" | "80" => host.to_ascii_lowercase(),
+            port => format!("{}:{port}", host.to_ascii_lowercase()),
+        });
+        self.scheme = Some(scheme.to_owned());
+        let target = rest.split_once("with url: ").map(|(_, rest)| rest).unwrap_or_default();
+        let target = target.split_whitespace().next().unwrap_or_default();
+        if target.starts_with('/') && self.path.is_none() {
+            self.path = Some(without_query(target).to_owned());
+        }
+    }
+
     /// A header that was sent.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         header(&self.sent, name)
@@ -107,6 +131,44 @@ impl Pasted {
     pub(crate) fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+}
+
+/// Words before the address that a client could not reach.
+const REACHING: [&str; 4] = ["for url: ", "for url '", "couldn't connect to '", "Cannot reach "];
+/// Pages that errors of clients lead their readers to; nothing was asked of them.
+const LEADING: [&str; 5] = ["/docs", "/join", "/settings", "/login", "/pricing"];
+
+/// The part of a text whose last address is the one that was asked.
+fn asked_in(text: &str) -> &str {
+    if let Some(rest) = REACHING.iter().find_map(|words| Some(text.rsplit_once(words)?.1)) {
+        let end = rest.find(|c: char| c.is_whitespace()).unwrap_or(rest.len());
+        if rest.starts_with("http") {
+            return &rest[..end];
+        }
+    }
+    let mut rest = text;
+    while let Some(at) = rest.rfind("://") {
+        let host_and_path = &rest[at + 3..];
+        let path = host_and_path.find('/').map(|slash| &host_and_path[slash..]).unwrap_or_default();
+        let is_of_the_hub = host_and_path.starts_with("huggingface.co");
+        if !is_of_the_hub || !LEADING.iter().any(|page| path.starts_with(page)) {
+            break;
+        }
+        rest = rest[..at].trim_end_matches("https").trim_end_matches("http");
+    }
+    rest
+}
+
+/// huggingface.co, where a text names it or one of its stores in any other way than as an address to read.
+fn of_the_hub(text: &str) -> Option<String> {
+    let text = asked_in(text).to_ascii_lowercase();
+    let is_named = ["huggingface.co", "xethub.hf.co"].iter().any(|name| text.contains(name));
+    is_named.then(|| "huggingface.co".to_owned())
+}
+
+/// What a text begins with, as far as it is digits.
+fn digits(text: &str) -> &str {
+    &text[..text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len())]
 }
 
 fn header<'h>(headers: &'h [(String, String)], name: &str) -> Option<&'h str> {
@@ -152,6 +214,48 @@ mod tests {
             (found.token(), found.answer("x-error-code")),
             (Some("hf_abc"), Some("RepoNotFound"))
         );
+    }
+
+    #[test]
+    fn what_could_not_be_reached_is_read() {
+        let pool = "requests.exceptions.ConnectionError: (MaxRetryError(\"HTTPSConnectionPool(host='huggingface.co', port=443): Max \
+                    retries exceeded with url: /gpt2/resolve/main/config.json?x=1 (Caused by NameResolutionError(...))\"))";
+        let found = Pasted::read(pool);
+        assert_eq!(found.host.as_deref(), Some("huggingface.co"));
+        assert_eq!(found.path.as_deref(), Some("/gpt2/resolve/main/config.json"));
+        let own = "HTTPConnectionPool(host='Hub.test', port=8080): Max retries exceeded with url: /api/models/a/b\n\
+                   See https://huggingface.co/docs/huggingface_hub/errors";
+        let found = Pasted::read(own);
+        assert_eq!(
+            (found.host.as_deref(), found.scheme.as_deref()),
+            (Some("hub.test:8080"), Some("http"))
+        );
+        // What a message leads its reader to was asked nothing.
+        let lost = "OSError: We couldn't connect to 'http://hub.test' to load the files, and couldn't find them in the cached files.\n\
+                    See how to run the library in offline mode at 'https://huggingface.co/docs/transformers/installation#offline-mode'.";
+        assert_eq!(Pasted::read(lost).host.as_deref(), Some("hub.test"));
+        let lost = lost.replace("http://hub.test", "https://huggingface.co");
+        assert_eq!(Pasted::read(&lost).host.as_deref(), Some("huggingface.co"));
+        let offline = "OfflineModeIsEnabled: Cannot reach https://huggingface.co/api/models/a/b: offline mode is enabled.";
+        assert_eq!(Pasted::read(offline).host.as_deref(), Some("huggingface.co"));
+        for named in [
+            "Failed to resolve 'huggingface.co' ([Errno -2])",
+            "curl: (6) Could not resolve host: huggingface.co",
+        ] {
+            assert_eq!(Pasted::read(named).host.as_deref(), Some("huggingface.co"), "{named}");
+        }
+        let silent =
+            "LocalEntryNotFoundError: see https://huggingface.co/docs/huggingface_hub/guides";
+        assert_eq!((Pasted::read(silent).host, Pasted::read(silent).path), (None, None));
+        for odd in [
+            "ConnectionPool(host='",
+            "ConnectionPool(host='é', port=x): with url: é",
+            "Cannot reach ",
+            "://",
+            "for url: httpé",
+        ] {
+            let _ = Pasted::read(odd);
+        }
     }
 
     #[test]

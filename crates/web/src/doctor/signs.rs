@@ -16,6 +16,7 @@ pub(crate) struct Here<'a> {
 pub(crate) fn read(text: &str, seen: &Pasted, here: &Here<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     found.extend(host(seen, here));
+    found.extend(unreached(text, seen, here));
     found.extend(seen.path.as_deref().and_then(path));
     found.extend(client(seen));
     found.extend(token(seen));
@@ -30,13 +31,10 @@ fn host(seen: &Pasted, here: &Here<'_>) -> Option<Finding> {
     let (scheme, own) = here.origin.split_once("://")?;
     let own = own.to_ascii_lowercase();
     let export = format!("export HF_ENDPOINT={}", here.origin);
-    if ["huggingface.co", "www.huggingface.co", "hf.co"].contains(&asked) {
+    if ["huggingface.co", "hf.co"].iter().any(|hub| is_within(bare(asked), hub)) {
         return Some(Finding::bad(
             "The request went to huggingface.co, not to this hub.",
-            format!(
-                "Set the endpoint before the program starts ({export}); in a notebook before the first import of \
-                 huggingface_hub or transformers, because they read it once."
-            ),
+            set(here),
         ));
     }
     if bare(asked) != bare(&own) {
@@ -52,6 +50,40 @@ fn host(seen: &Pasted, here: &Here<'_>) -> Option<Finding> {
         ));
     }
     Some(Finding::good("The request came to this hub."))
+}
+
+/// How clients are sent here.
+fn set(here: &Here<'_>) -> String {
+    format!(
+        "Set the endpoint before the program starts (export HF_ENDPOINT={}); in a notebook before the first import of \
+         huggingface_hub or transformers, because they read it once.",
+        here.origin
+    )
+}
+
+/// Whether a host is this one, or has a name below it.
+fn is_within(host: &str, parent: &str) -> bool {
+    host.strip_suffix(parent).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}
+
+/// Errors of clients that reached nothing.
+const UNREACHED: [&str; 6] = [
+    "LocalEntryNotFoundError",
+    "OfflineModeIsEnabled",
+    "ConnectionError",
+    "ConnectError",
+    "MaxRetryError",
+    "NameResolutionError",
+];
+
+/// A client that reached no hub and does not say which one it wanted: most often nobody told it.
+fn unreached(text: &str, seen: &Pasted, here: &Here<'_>) -> Option<Finding> {
+    let is_so = seen.host.is_none() && UNREACHED.iter().any(|error| text.contains(error));
+    is_so.then(|| {
+        let what = "The client reached no hub, and the text does not say which one it asked: without HF_ENDPOINT that is \
+                    huggingface.co.";
+        Finding::mind(what, set(here))
+    })
 }
 
 /// A host without the port that its scheme implies.
@@ -224,8 +256,8 @@ const CODES: &[(&str, &str, &str)] = &[
     ),
     (
         "GatedRepo",
-        "The repository is gated: its files are for people on a list.",
-        "Ask its owner. The token must be that of the person on the list.",
+        "The repository is gated: its files are given to those who may write to it.",
+        "The token must be of one of them. Asking for access is not there yet.",
     ),
 ];
 
@@ -303,6 +335,24 @@ mod tests {
     fn causes_are_told_by_their_signs() {
         for (text, sign) in [
             ("401 Client Error for url: https://huggingface.co/api/models/a/b", "not to this hub"),
+            (
+                "(MaxRetryError(\"HTTPSConnectionPool(host='huggingface.co', port=443): Max retries exceeded with url: /a/b\"))",
+                "export HF_ENDPOINT=https://hub.test",
+            ),
+            (
+                "OfflineModeIsEnabled: Cannot reach https://huggingface.co/api/models/a/b: offline",
+                "not to this hub",
+            ),
+            ("Failed to resolve 'cas-server.xethub.hf.co'", "not to this hub"),
+            (
+                "LocalEntryNotFoundError: Cannot find the requested files",
+                "without HF_ENDPOINT that is huggingface.co",
+            ),
+            (
+                "httpx.ConnectError: [Errno -2] Name or service not known",
+                "export HF_ENDPOINT=https://hub.test",
+            ),
+            ("GET https://nothuggingface.co/api/models/a/b", "went to nothuggingface.co"),
             ("GET https://other.test/api/models/a/b", "went to other.test"),
             ("https://hub.test//api/models/a/b", "two slashes"),
             ("POST https://hub.test/v1/chat/completions", "inference server"),

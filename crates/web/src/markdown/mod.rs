@@ -4,6 +4,7 @@
 //! lets through nothing but what [`sanitize`] lists. Whatever exceeds a limit is shown as plain text, never cut in the
 //! middle of a tag and never refused.
 
+mod latex;
 mod limits;
 mod math;
 mod place;
@@ -40,9 +41,10 @@ pub fn render(text: &str, place: &Place) -> Rendered {
     if let Some(note) = limits::too_large(text) {
         return plain(text, note);
     }
-    let key = placeholder_key(text);
+    let single = latex::single(text);
+    let key = placeholder_key(&single);
     let mut formulas = Vec::new();
-    let html = to_html(text, &key, &mut formulas);
+    let html = to_html(&single, &key, &mut formulas);
     if let Some(note) = limits::too_deep(&html) {
         return plain(text, note);
     }

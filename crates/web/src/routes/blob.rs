@@ -11,6 +11,7 @@ use steelyard_service::revisions::{Entry, EntryKind, Snapshot};
 use steelyard_service::{Action, Error, Hub, Result};
 
 use super::in_either_form;
+use super::proposal::Proposal;
 use super::repo::{Head, revision_of};
 use super::tree::{CommitRow, Crumb, Refs, crumbs, is_open, refs};
 use crate::frame::{Frame, Visit};
@@ -59,6 +60,7 @@ enum View {
 struct BlobPage {
     frame: Frame,
     head: Head,
+    proposal: Option<Proposal>,
     crumbs: Vec<Crumb>,
     refs: Refs,
     path: String,
@@ -104,6 +106,7 @@ async fn show(visit: &Visit, target: &Target, as_markdown: bool) -> Result<Respo
     let own = format!("{}.md", head.at("blob", &path));
     let page = BlobPage {
         is_open: is_open(&list, &head),
+        proposal: Proposal::of(visit, &snapshot.repo, &head).await?,
         frame: visit.frame.clone().section(kind.plural()).markdown(own),
         crumbs: crumbs(&head, &path),
         refs: refs(&list, &head, "blob", &path),

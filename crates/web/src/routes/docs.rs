@@ -3,8 +3,6 @@
 mod api;
 mod guides;
 
-use std::sync::Arc;
-
 use askama::Template;
 use axum::extract::Path;
 use axum::response::Response;
@@ -14,7 +12,6 @@ use steelyard_service::{Error, Missing, Result};
 use self::api::Group;
 use self::guides::{GUIDES, Guide};
 use crate::frame::{Frame, Visit};
-use crate::markdown::Rendered;
 use crate::respond;
 
 /// Longest text by which operations are looked for.
@@ -34,7 +31,7 @@ struct GuidePage {
     guides: &'static [Guide],
     name: &'static str,
     title: &'static str,
-    text: Arc<Rendered>,
+    html: String,
 }
 
 #[derive(Template)]
@@ -71,14 +68,14 @@ pub(super) async fn guide(visit: Visit, Path(name): Path<String>) -> Result<Resp
     };
     let guide = guides::find(name).ok_or(Error::NotFound(Missing::Other("guide")))?;
     if is_source {
-        return Ok(respond::markdown(guide.text.to_owned()));
+        return Ok(respond::markdown(guide.source(&visit.origin)));
     }
     let page = GuidePage {
         frame: visit.frame.section("docs").markdown(format!("/docs/{}.md", guide.name)),
         guides: GUIDES,
         name: guide.name,
         title: guide.title,
-        text: guide.rendered(),
+        html: guide.html(&visit.origin),
     };
     Ok(respond::page(&page)?)
 }

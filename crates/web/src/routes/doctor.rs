@@ -189,8 +189,8 @@ async fn repository(visit: &Visit, actor: &Actor, target: &Target) -> Result<Vec
             "Its old name goes on to work for clients that follow redirects.",
         )]),
         Err(Error::Gated { .. }) => Ok(vec![Finding::bad(
-            format!("{kind} {id} is gated: its files are for people on a list."),
-            "Ask its owner, and use a token of the person who is on it.",
+            format!("{kind} {id} is gated: its files are given to those who may write to it."),
+            "Use a token of one of them. Asking for access is not there yet.",
         )]),
         Err(Error::NotFound(Missing::Repo { .. })) => {
             let mut found = vec![Finding::bad(

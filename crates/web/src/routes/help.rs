@@ -32,7 +32,7 @@ pub(super) async fn setup(visit: Visit) -> Result<Response, ApiError> {
     let frame = visit.frame.clone().section("setup").markdown("/setup.md".to_owned());
     let page = SetupPage { frame, clients: clients(&visit.origin), origin: visit.origin };
     if visit.as_markdown || visit.uri.path().ends_with(".md") {
-        let mut text = format!("# Set up a client for {}\n", page.origin);
+        let mut text = format!("# Set up a client for {}\n{ACCOUNT}", page.origin);
         for Client { title, about, language, code, .. } in &page.clients {
             text.push_str(&format!("\n## {title}\n\n{about}\n\n```{language}\n{code}\n```\n"));
         }
@@ -40,6 +40,11 @@ pub(super) async fn setup(visit: Visit) -> Result<Response, ApiError> {
     }
     Ok(respond::page(&page)?)
 }
+
+/// The page's words about accounts and tokens, as Markdown.
+const ACCOUNT: &str = "\n## Who you are\n\nWhat is public needs no account. For the rest, `hf auth login` shows an address and a code: open the \
+address where you are signed in, and allow it (huggingface_hub 1.33 and newer). Everything else takes an access token, which stands here as \
+`hf_…`: make one under [Settings, Access tokens](/settings/tokens). [Make a repository](/new) to have a place for your files.\n";
 
 fn clients(origin: &str) -> Vec<Client> {
     let client = |&(id, title, about, language, code): &ClientText| Client {
@@ -59,9 +64,9 @@ const CLIENTS: &[ClientText] = &[
     (
         "hf",
         "hf, the command line",
-        "Set the endpoint once; every other client below reads the same variable.",
+        "Set the endpoint once; every other client below reads the same variable. Versions before 1.33 log in with hf auth login --token hf_…",
         "bash",
-        "export HF_ENDPOINT=ORIGIN\nhf auth login --token hf_…\nhf download NAMESPACE/NAME\nhf upload NAMESPACE/NAME ./folder",
+        "export HF_ENDPOINT=ORIGIN\nhf auth login\nhf download NAMESPACE/NAME\nhf upload NAMESPACE/NAME ./folder",
     ),
     (
         "python",

@@ -18,6 +18,7 @@ mod leaderboard;
 mod list;
 mod oauth;
 mod profile;
+mod proposal;
 mod repo;
 mod report;
 mod search;

@@ -11,6 +11,7 @@ use steelyard_service::revisions::{CommitInfo, Entry, EntryKind, Snapshot};
 use steelyard_service::{Action, Error, Missing, Result};
 
 use super::in_either_form;
+use super::proposal::Proposal;
 use super::repo::{Head, revision_of};
 use crate::frame::{Frame, Visit};
 use crate::markdown::{Place, Rendered};
@@ -84,6 +85,7 @@ impl CommitRow {
 struct TreePage {
     frame: Frame,
     head: Head,
+    proposal: Option<Proposal>,
     crumbs: Vec<Crumb>,
     refs: Refs,
     path: String,
@@ -122,6 +124,7 @@ async fn show(visit: &Visit, target: &Target, as_markdown: bool) -> Result<Respo
         frame: visit.frame.clone().section(kind.plural()).markdown(format!("{own}.md")),
         crumbs: crumbs(&head, &folder),
         is_open: is_open(&list, &head),
+        proposal: Proposal::of(visit, &snapshot.repo, &head).await?,
         refs: refs(&list, &head, "tree", &folder),
         parent: folder
             .rsplit_once('/')

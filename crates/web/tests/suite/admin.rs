@@ -115,7 +115,7 @@ async fn somebody_out_of_service_is_out_at_once(world: World) {
     let fresh = Browser::new(&world);
     let fields = [("name", "alice"), ("password", PASSWORD)];
     assert_eq!(fresh.submit("/login", &fields).await.status, StatusCode::UNAUTHORIZED);
-    browser.get("/admin/users/alice").await.has(&["out of service</span>"]);
+    browser.get("/admin/users/alice").await.has(&["disabled</span>"]);
     let enabled = act(&browser, "alice", "enable").await;
     assert_done(&enabled, "/admin/users/alice?done=enabled");
     Browser::signed_in(&world, "alice", PASSWORD).await;
@@ -152,6 +152,10 @@ async fn invitations_come_and_go(world: World) {
     let id = between(&page.body, "name=\"id\" value=\"", "\"");
     let revoked = browser.submit("/admin/users", &[("action", "revoke"), ("id", &id)]).await;
     assert_done(&revoked, "/admin/users?done=revoked");
+    let noted = browser.submit("/admin/users", &[("action", "invite"), ("email", "for bob")]).await;
+    noted.has(&["for bob</th>", "name=\"email\" maxlength"]);
+    let id = between(&noted.body, "name=\"id\" value=\"", "\"");
+    browser.submit("/admin/users", &[("action", "revoke"), ("id", &id)]).await;
     browser.get("/admin/users").await.has(&["Nobody is invited."]);
 }
 
@@ -172,7 +176,7 @@ async fn organisations_get_members(world: World) {
     let wrong =
         browser.submit(path, &[("action", "set"), ("user", "nobody"), ("role", "read")]).await;
     assert_eq!(wrong.status, StatusCode::BAD_REQUEST);
-    wrong.has(&["names nobody who has an account", "value=\"nobody\""]);
+    wrong.has(&["belongs to nobody who has an account", "value=\"nobody\""]);
     browser.get(path).await.has(&["alice</a></th><td>write"]);
     world.browse("/scales").await.has(&["Members</span> <a href=\"/alice\">alice</a>"]);
     world.browse("/alice").await.has(&["Member of</span> <a href=\"/scales\">scales</a>"]);
@@ -198,6 +202,16 @@ async fn repositories_of_everybody_are_listed_disabled_and_deleted(world: World)
     let hidden = world.ask("GET", "/api/datasets/alice/words", Some(&world.alice), "*/*").await;
     assert_eq!(hidden.status, StatusCode::FORBIDDEN);
     assert_eq!(hidden.header("x-error-message"), "Access to this resource is disabled.");
+    // The list stays as it was asked for, and says what disabled means.
+    let list = "/admin/repos?q=words&kind=dataset";
+    let page = browser.get(list).await;
+    page.has(&["action=\"/admin/repos?q=words&#38;kind=dataset\"", "answers 403", ">Enable<"]);
+    browser.get("/admin/repos?kind=model").await.lacks(&["answers 403"]);
+    let csrf = csrf(&browser.get("/").await);
+    let kept = browser.post(list, &csrf, &of("disable")).await;
+    assert_done(&kept, "/admin/repos?q=words&kind=dataset&done=disabled");
+    let wrong = browser.post(list, &csrf, &of("delete")).await;
+    wrong.has(&["value=\"words\"", "alice/words"]).lacks(&["alice/secret"]);
     assert_done(&browser.submit("/admin/repos", &of("enable")).await, "/admin/repos?done=enabled");
     assert_eq!(world.browse("/datasets/alice/words").await.status, StatusCode::OK);
     let refused = browser.submit("/admin/repos", &of("delete")).await;

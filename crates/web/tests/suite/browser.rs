@@ -64,7 +64,7 @@ impl<'w> Browser<'w> {
         let page = self.get(path).await;
         let csrf = csrf(&page);
         assert!(!csrf.is_empty(), "no form on {path}: {} {}", page.status, page.body);
-        self.post(path, &csrf, fields).await
+        self.post(path.split('?').next().unwrap(), &csrf, fields).await
     }
 
     /// Sends a form, as a page with this token would.
@@ -79,7 +79,6 @@ impl<'w> Browser<'w> {
         fields: &[(&str, &str)],
         headers: &[(&str, &str)],
     ) -> Page {
-        let path = path.split('?').next().unwrap();
         let mut body = form_urlencoded::Serializer::new(String::new());
         body.append_pair("csrf", csrf).extend_pairs(fields);
         let mut request =

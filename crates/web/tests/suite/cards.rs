@@ -41,6 +41,22 @@ async fn a_card_is_rendered_with_its_facts_beside_it() {
     }
 }
 
+#[test]
+fn formulas_are_read_as_cards_of_the_hub_write_them() {
+    let html = |text: &str| render(text, &Place::default()).html;
+    let shown = html("So \\\\(b^2_i * c_i * d\\\\) holds.");
+    assert!(
+        shown.contains("<msubsup>")
+            && !shown.contains("<em>")
+            && !shown.contains("display=\"block\""),
+        "{shown}"
+    );
+    let shown = html("\\\\[\n\\frac{a}{b}\n\\\\]");
+    assert!(shown.contains("<math display=\"block\">") && shown.contains("<mfrac>"), "{shown}");
+    let code = html("`\\\\(a\\\\)`");
+    assert!(code.contains("<code>\\\\(a\\\\)</code>"), "{code}");
+}
+
 #[tokio::test]
 async fn a_repository_whose_name_ends_so_has_its_own_page() {
     let world = World::on(Stores::Embedded).await;
@@ -103,6 +119,10 @@ const VECTORS: &[&str] = &[
     "`</code><script>alert(1)</script>`",
     "$\\text{</math><script>alert(1)</script>}$",
     "$$\\href{javascript:alert(1)}{x}$$",
+    "\\\\(\\text{</math><script>alert(1)</script>}\\\\)",
+    "\\\\[<img src=x onerror=alert(1)>\\\\]",
+    "<img title=\"\\\\(\" src=x onerror=alert(1) alt=\"\\\\)\">",
+    "`\\\\(`<script>alert(1)</script>`\\\\)`",
     "$<img src=x onerror=alert(1)>$",
     "| a |\n|---|\n| <img src=x onerror=alert(1)> |",
     "[^x]\n\n[^x]: <script>alert(1)</script>",

@@ -11,8 +11,17 @@ async fn guides_and_routes_can_be_read_and_found() {
     let world = World::on(Stores::Embedded).await;
     world.browse("/docs").await.has(&["/docs/user-guide", "/docs/api", "/doctor"]);
     let guide = world.browse("/docs/user-guide").await;
-    guide.has(&["<h1", "aria-current=\"page\"", "/docs/large-files"]);
-    world.browse("/docs/user-guide.md").await.has(&["# User guide"]);
+    guide.has(&[
+        "<h1",
+        "aria-current=\"page\"",
+        "/docs/large-files",
+        "HF_ENDPOINT=http://hub.test",
+    ]);
+    guide.lacks(&["hub.example.org"]);
+    let source = world.browse("/docs/user-guide.md").await;
+    source.has(&["# User guide", "HF_ENDPOINT=http://hub.test"]).lacks(&["hub.example.org"]);
+    // For operators the address is an example.
+    world.browse("/docs/operator-guide").await.has(&["https://hub.example.org"]);
     let api = world.browse("/docs/api").await;
     for route in steelyard_http::routes::table() {
         // One entry stands for all kinds of repositories.
@@ -20,10 +29,21 @@ async fn guides_and_routes_can_be_read_and_found() {
         api.has(&[&summary]);
     }
     api.has(&["X-Request-Id", "CreateRepoRequest", ">required<", "name=\"q\""]);
+    api.lacks(&["`"]);
     let found = world.browse("/docs/api?q=GET+tree").await;
     found.has(&["/api/{kinds}/{namespace}/{repo}/tree/"]).lacks(&["/api/repos/create"]);
     world.browse("/docs/api?q=zebra").await.has(&["No route has these words"]);
     world.browse("/docs/api.md").await.has(&["### POST /api/repos/create", "- `name` ("]);
+}
+
+#[tokio::test]
+async fn a_newcomer_is_told_the_way() {
+    let world = World::on(Stores::Embedded).await;
+    for path in ["/setup", "/setup.md"] {
+        let page = world.browse(path).await;
+        page.has(&["/settings/tokens", "/new", "address and a code", "hf auth login\nhf download"]);
+    }
+    world.browse("/").await.lacks(&[">New</a>"]);
 }
 
 async fn examine(world: &World, text: &str) -> Page {
@@ -53,6 +73,15 @@ async fn the_doctor_finds_what_is_wrong() {
     };
     for (text, found) in [
         ("https://huggingface.co/api/models/a/b".to_owned(), "not to this hub"),
+        (
+            "ConnectionError: HTTPSConnectionPool(host='huggingface.co', port=443): Max retries exceeded with url: /a/b"
+                .to_owned(),
+            "export HF_ENDPOINT=http://hub.test",
+        ),
+        (
+            "LocalEntryNotFoundError: Cannot find the requested files in the disk cache".to_owned(),
+            "export HF_ENDPOINT=http://hub.test",
+        ),
         (
             "http://hub.test/alice/words/resolve/main/x".to_owned(),
             "But there is a dataset of that name",

@@ -106,6 +106,11 @@ mod tests {
         );
         let error = Error::conflict("the name x is taken");
         assert_eq!(Outcome::of(error).unwrap().1.problem.unwrap(), "The name x is taken.");
+        let told = |retry_after_secs| {
+            Outcome::of(Error::RateLimited { retry_after_secs }).unwrap().1.problem.unwrap()
+        };
+        assert_eq!(told(898), "Too many failed attempts; try again in 15 minutes.");
+        assert_eq!(told(119), "Too many failed attempts; try again in 119 s.");
         assert!(Outcome::of(Error::Disabled).is_err());
     }
 }

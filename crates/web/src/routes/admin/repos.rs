@@ -34,13 +34,16 @@ struct ReposPage {
     kinds: [&'static str; 4],
     kind: String,
     text: String,
+    /// The query of this address, which what is done here keeps.
+    here: String,
+    has_disabled: bool,
     lines: Vec<Line>,
     next: Option<String>,
 }
 
 const DONE: &[(&str, &str)] = &[
-    ("disabled", "The repository is out of service."),
-    ("enabled", "The repository is back in service."),
+    ("disabled", "The repository is disabled."),
+    ("enabled", "The repository is enabled."),
     ("deleted", "The repository is deleted."),
 ];
 
@@ -83,6 +86,8 @@ async fn show(visit: &Visit, status: StatusCode, outcome: Outcome) -> Result<Res
         csrf: visit.csrf(),
         outcome,
         kinds: RepoKind::ALL.map(RepoKind::as_str),
+        here: here(visit, ""),
+        has_disabled: lines.iter().any(|line| line.is_disabled),
         kind,
         text,
         lines,
@@ -91,11 +96,17 @@ async fn show(visit: &Visit, status: StatusCode, outcome: Outcome) -> Result<Res
     respond::form(status, &page)
 }
 
+/// The query of the list that is shown, and what was done there.
+fn here(visit: &Visit, done: &str) -> String {
+    let given = |name: &'static str| (name, visit.params.get(name).unwrap_or_default());
+    links::query(&[given("q"), given("kind"), given("cursor"), ("done", done)])
+}
+
 pub(in crate::routes) async fn change(sent: Submission) -> Result<Response, ApiError> {
     let visit = &sent.visit;
     visit.hub.check_administrator(&visit.actor)?;
     match act(&sent).await {
-        Ok(done) => Ok(respond::see_other(&format!("/admin/repos?done={done}"))),
+        Ok(done) => Ok(respond::see_other(&format!("/admin/repos{}", here(visit, done)))),
         Err(error) => {
             let (status, outcome) = Outcome::of(error)?;
             Ok(show(visit, status, outcome).await?)

@@ -82,11 +82,8 @@ const DONE: &[(&str, &str)] = &[
     ("revoked", "The invitation is taken back."),
     ("promoted", "They administrate the hub now."),
     ("demoted", "They administrate the hub no longer."),
-    ("disabled", "They are out of service; their sessions, tokens and apps have ended."),
-    (
-        "enabled",
-        "They are back in service. They sign in with their password; tokens must be made anew.",
-    ),
+    ("disabled", "They are disabled; their sessions, tokens and apps have ended."),
+    ("enabled", "They are enabled. They sign in with their password; tokens must be made anew."),
 ];
 
 pub(in crate::routes) async fn page(visit: Visit) -> Result<Response, ApiError> {

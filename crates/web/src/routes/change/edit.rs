@@ -14,6 +14,7 @@ use super::card::{self, Card};
 use super::fields;
 use super::ground::{Ground, Message};
 use super::save::{Saved, parent_of};
+use super::{nearest, words};
 use crate::frame::{Frame, Visit};
 use crate::routes::account::Outcome;
 use crate::routes::repo::Head;
@@ -99,7 +100,10 @@ impl<'a> Editor<'a> {
         let repo = &ground.snapshot.repo;
         let head = Head::of(visit, repo, &ground.revision, "files").await?;
         let card = match self.is_card(&draft.path) {
-            true => Some(Card::of(visit, ground, &draft.text).await?),
+            true => {
+                let vocabularies = words::vocabularies(visit, repo.kind).await?;
+                Some(Card { vocabularies, ..Card::of(visit, ground, &draft.text).await? })
+            }
             false => None,
         };
         let verb = if self.is_new && !card::is_card(&ground.path) { "new" } else { "edit" };
@@ -245,7 +249,7 @@ async fn rewrite(sent: &Submission, editor: &Editor<'_>, draft: &mut Draft) -> R
         draft.text = card::mend(editor.visit, editor.ground, &draft.text, sent.get("fix")).await?;
     } else if sent.get("action") == "template" {
         let repo = &editor.ground.snapshot.repo;
-        draft.text = card::begin_anew(kind, repo.repo.name.as_str(), &draft.text);
+        draft.text = card::complete(kind, repo.repo.name.as_str(), &draft.text);
     }
     Ok(())
 }
@@ -265,7 +269,8 @@ async fn save(editor: &Editor<'_>, mut draft: Draft) -> Result<Response> {
         }
         Ok(Some(Saved::Conflict(now))) => now,
         Err(error) => {
-            let (status, outcome) = Outcome::of(error)?;
+            let (status, mut outcome) = Outcome::of(error)?;
+            outcome.problem = outcome.problem.map(|said| nearest::shorter(&said, &draft.text).0);
             return editor.show(status, outcome, draft, None).await;
         }
     };

@@ -1,8 +1,8 @@
 //! The metadata of a card as a form: each field is one key, and what is changed there changes no other byte of the card.
 
 use serde_json::Value;
+use steelyard_card::Card;
 use steelyard_card::patch::{self, PatchError};
-use steelyard_card::{Card, vocab};
 use steelyard_core::RepoKind;
 
 /// Most words of one list.
@@ -48,16 +48,37 @@ const LANGUAGE: Key = key(
     "Codes, with commas between them: en, de",
     "languages",
 );
-const TAGS: Key = key("tags", "Tags", Form::List, "With commas between them", "");
+const LICENSE_NAME: Key = key(
+    "license_name",
+    "Name of the terms",
+    Form::Word,
+    "Of a licence that is “other”: a short name, in small letters",
+    "",
+);
+const LICENSE_LINK: Key = key(
+    "license_link",
+    "Address of the terms",
+    Form::Word,
+    "An address, or LICENSE where the file is here",
+    "",
+);
+/// Keys that say which licence `other` is.
+const OF_OTHER: [&str; 2] = [LICENSE_NAME.name, LICENSE_LINK.name];
+const TAGS: Key = key("tags", "Tags", Form::List, "With commas between them", "tags");
 const DATASETS: Key =
-    key("datasets", "Datasets", Form::List, "That it was trained on: owner/name, …", "");
+    key("datasets", "Datasets", Form::List, "That it was trained on: owner/name, …", "datasets");
+const METRICS: Key =
+    key("metrics", "Metrics", Form::List, "By which it is measured: accuracy, f1", "");
 
 const OF_MODEL: &[Key] = &[
     key("pipeline_tag", "Task", Form::Word, "", "tasks"),
     key("library_name", "Library", Form::Word, "", "libraries"),
     LICENSE,
+    LICENSE_NAME,
+    LICENSE_LINK,
     LANGUAGE,
     DATASETS,
+    METRICS,
     key(
         "base_model",
         "Base model",
@@ -71,6 +92,8 @@ const OF_DATASET: &[Key] = &[
     key("pretty_name", "Title", Form::Word, "", ""),
     key("task_categories", "Tasks", Form::List, "", "tasks"),
     LICENSE,
+    LICENSE_NAME,
+    LICENSE_LINK,
     LANGUAGE,
     TAGS,
 ];
@@ -78,7 +101,7 @@ const OF_SPACE: &[Key] = &[
     key("title", "Title", Form::Word, "", ""),
     key("short_description", "In a line", Form::Word, "", ""),
     LICENSE,
-    key("models", "Models", Form::List, "That it uses: owner/name, …", ""),
+    key("models", "Models", Form::List, "That it uses: owner/name, …", "models"),
     DATASETS,
     TAGS,
 ];
@@ -99,24 +122,22 @@ pub(super) struct Field {
     pub(super) help: &'static str,
     pub(super) words: &'static str,
     pub(super) value: String,
+    /// Only a licence that is `other` needs it.
+    pub(super) is_of_other: bool,
 }
 
-/// A vocabulary: its id, then words with what they mean.
-pub(super) type Words = (&'static str, Vec<(&'static str, &'static str)>);
+/// Whether a field of the kind is completed from this vocabulary.
+pub(super) fn wants(kind: RepoKind, words: &str) -> bool {
+    keys_of(kind).iter().any(|key| key.words == words)
+}
 
-/// The vocabularies that the fields of a kind are completed from.
-pub(super) fn vocabularies(kind: RepoKind) -> Vec<Words> {
-    let wanted = |words: &str| keys_of(kind).iter().any(|key| key.words == words);
-    let all: [Words; 4] = [
-        ("licenses", vocab::licenses().iter().map(|one| (one.id, one.name.as_str())).collect()),
-        ("tasks", vocab::pipeline_tags().iter().map(|one| (one.id, one.name.as_str())).collect()),
-        ("libraries", vocab::libraries().iter().map(|one| (one.id, one.label.as_str())).collect()),
-        (
-            "languages",
-            vocab::short_languages().iter().map(|one| (one.code, one.name.as_str())).collect(),
-        ),
-    ];
-    all.into_iter().filter(|(id, _)| wanted(id)).collect()
+/// Whether the licence needs to say which it is, or says so.
+pub(super) fn is_other(fields: &[Field]) -> bool {
+    let says = |field: &Field| match field.name {
+        "license" => field.value.split(", ").any(|id| id == "other"),
+        _ => field.is_of_other && !field.value.is_empty(),
+    };
+    fields.iter().any(says)
 }
 
 /// The fields with what the card says now. A value that is more than words has no field: only the text can change it.
@@ -124,7 +145,9 @@ pub(super) fn fields(kind: RepoKind, text: &str) -> Vec<Field> {
     let Ok(card) = Card::parse(text) else { return Vec::new() };
     let field = |key: &'static Key| {
         let value = written(card.data.get(key.name))?;
-        Some(Field { name: key.name, label: key.label, help: key.help, words: key.words, value })
+        let is_of_other = OF_OTHER.contains(&key.name);
+        let Key { name, label, help, words, .. } = *key;
+        Some(Field { name, label, help, words, value, is_of_other })
     };
     keys_of(kind).iter().filter_map(field).collect()
 }
@@ -215,6 +238,20 @@ mod tests {
             with("# T\n", &[("meta_license", "apache-2.0")]),
             "---\nlicense: apache-2.0\n---\n# T\n"
         );
+    }
+
+    #[test]
+    fn only_another_licence_asks_which() {
+        for (card, is_so) in [
+            ("license: mit", false),
+            ("license: other", true),
+            ("license: [mit, other]", true),
+            ("license: mit\nlicense_link: LICENSE", true),
+            ("tags: [other]", false),
+        ] {
+            let fields = fields(RepoKind::Dataset, &format!("---\n{card}\n---\n"));
+            assert_eq!(is_other(&fields), is_so, "{card}");
+        }
     }
 
     #[test]

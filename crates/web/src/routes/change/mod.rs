@@ -11,10 +11,12 @@ mod edit;
 mod fields;
 mod ground;
 mod like;
+mod nearest;
 mod refs;
 mod save;
 mod settings;
 mod upload;
+mod words;
 
 use axum::routing::{get, post};
 use steelyard_core::RepoKind;

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use steelyard_core::Revision;
 use steelyard_http::{ApiError, Target};
-use steelyard_service::refs::list_protected;
+use steelyard_service::refs::{RefList, list_protected};
 use steelyard_service::{Action, Error, Missing, Result};
 
 use crate::frame::{Frame, Visit};
@@ -24,6 +24,8 @@ struct Line {
     short: String,
     is_default: bool,
     is_protected: bool,
+    /// Where one is asked whether it is to be deleted.
+    delete: String,
 }
 
 #[derive(Template)]
@@ -36,6 +38,8 @@ struct RefsPage {
     branches: Vec<Line>,
     tags: Vec<Line>,
     is_cut: bool,
+    /// `branch` or `tag`, and the name of the one to be deleted, which is asked first.
+    doomed: Option<(&'static str, String)>,
     /// What was asked for, to be shown again.
     name: String,
     from: String,
@@ -75,7 +79,14 @@ async fn show(
         short: commit.to_string().chars().take(8).collect(),
         is_default: default.as_deref() == Some(name.as_str()),
         is_protected: protected.contains(name),
+        delete: deletion(&base, "branch", name),
         name: name.clone(),
+    };
+    let tag = |tag: &(String, String, steelyard_core::Oid)| Line {
+        is_default: false,
+        is_protected: false,
+        delete: deletion(&base, "tag", &tag.0),
+        ..line(tag)
     };
     let page = RefsPage {
         frame: visit.frame.clone().section(kind.plural()),
@@ -83,18 +94,30 @@ async fn show(
         csrf: visit.csrf(),
         outcome,
         branches: list.branches.iter().take(REFS).map(line).collect(),
-        tags: list
-            .tags
-            .iter()
-            .take(REFS)
-            .map(|tag| Line { is_default: false, is_protected: false, ..line(tag) })
-            .collect(),
+        tags: list.tags.iter().take(REFS).map(tag).collect(),
+        doomed: doomed(visit, &list),
         is_cut: list.branches.len() > REFS || list.tags.len() > REFS,
         name,
         from,
         is_tag,
     };
     respond::form(status, &page)
+}
+
+fn deletion(base: &str, what: &str, name: &str) -> String {
+    format!("{base}/refs{}", links::query(&[("delete", what), ("name", name)]))
+}
+
+/// What the address says is to be deleted, if it is there.
+fn doomed(visit: &Visit, list: &RefList) -> Option<(&'static str, String)> {
+    let (what, group) = match visit.params.get("delete")? {
+        "branch" => ("branch", &list.branches),
+        "tag" => ("tag", &list.tags),
+        _ => return None,
+    };
+    let wanted = visit.params.get("name")?;
+    let found = group.iter().find(|(name, _, _)| name == wanted)?;
+    Some((what, found.0.clone()))
 }
 
 pub(super) async fn change(target: Target, sent: Submission) -> Result<Response, ApiError> {

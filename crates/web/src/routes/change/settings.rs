@@ -157,8 +157,8 @@ async fn delete(target: &Target, sent: &Submission) -> Result<String> {
     let name = row.repo.to_string();
     if sent.get("confirm").trim() != name {
         return Err(Error::invalid(
-            "confirm",
-            format!("must be {name}, as the repository is called"),
+            "name",
+            format!("must be typed as it is, {name}, so that nothing is deleted by chance"),
         ));
     }
     visit.hub.delete_repo(&visit.actor, target.kind, &target.id).await?;

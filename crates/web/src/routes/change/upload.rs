@@ -120,7 +120,7 @@ async fn commit(
         named.push((path, content));
     }
     let Some((first, _)) = named.first() else {
-        return Err(Error::invalid("files", "must be at least one"));
+        return Err(Error::invalid("upload", "needs at least one file"));
     };
     if message.summary.is_empty() {
         message.summary = match named.len() {

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use serde_json::Value;
 use steelyard_core::RepoKind;
 
+use crate::highlight::escape_into;
 use crate::hits;
 
 /// Fields of a body that are listed.
@@ -83,6 +84,23 @@ pub(super) fn found(words: &str) -> Vec<Group> {
         Group { operations, ..group.clone() }
     };
     GROUPS.iter().map(of).filter(|group| !group.operations.is_empty()).collect()
+}
+
+/// Words of the document as HTML: what stands between backticks is code.
+pub(super) fn spans(text: &str) -> String {
+    let mut html = String::with_capacity(text.len() + 16);
+    let mut rest = text;
+    while let Some((before, (code, after))) =
+        rest.split_once('`').and_then(|(before, rest)| Some((before, rest.split_once('`')?)))
+    {
+        escape_into(&mut html, before);
+        html.push_str("<code>");
+        escape_into(&mut html, code);
+        html.push_str("</code>");
+        rest = after;
+    }
+    escape_into(&mut html, rest);
+    html
 }
 
 fn groups(document: &Value) -> Vec<Group> {
@@ -275,5 +293,17 @@ impl Operation {
         }
         let statuses: Vec<&str> = self.answers.iter().map(|(status, _)| status.as_str()).collect();
         text.push_str(&format!("\nAnswers {}\n", statuses.join(", ")));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_between_backticks_is_code() {
+        assert_eq!(spans("a `b<c>` & `d`"), "a <code>b&lt;c&gt;</code> &amp; <code>d</code>");
+        assert_eq!(spans("one ` alone"), "one ` alone");
+        assert_eq!(spans("``"), "<code></code>");
     }
 }

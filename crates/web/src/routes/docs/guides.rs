@@ -1,7 +1,7 @@
 //! The guides: files of `docs/`, part of the binary.
 
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use crate::markdown::{self, Place, Rendered};
 
@@ -27,6 +27,9 @@ macro_rules! guide {
         }
     };
 }
+
+/// The address of a hub, as guides write it.
+const EXAMPLE: &str = "https://hub.example.org";
 
 /// Every guide, by shelf.
 pub(super) const GUIDES: &[Guide] = &[
@@ -56,18 +59,31 @@ pub(super) fn find(name: &str) -> Option<&'static Guide> {
     GUIDES.iter().find(|guide| guide.name == name)
 }
 
-static RENDERED: LazyLock<HashMap<&'static str, Arc<Rendered>>> = LazyLock::new(|| {
+static RENDERED: LazyLock<HashMap<&'static str, Rendered>> = LazyLock::new(|| {
     let render = |guide: &Guide| {
         let text = with_links(guide.text);
-        (guide.name, Arc::new(markdown::render(&text, &Place::default())))
+        (guide.name, markdown::render(&text, &Place::default()))
     };
     GUIDES.iter().map(render).collect()
 });
 
 impl Guide {
-    /// Its text as HTML.
-    pub(super) fn rendered(&self) -> Arc<Rendered> {
-        Arc::clone(&RENDERED[self.name])
+    /// Its text as HTML, about the hub at this address.
+    pub(super) fn html(&self, origin: &str) -> String {
+        self.about(&RENDERED[self.name].html, origin)
+    }
+
+    /// Its text as it was written, about the hub at this address.
+    pub(super) fn source(&self, origin: &str) -> String {
+        self.about(self.text, origin)
+    }
+
+    /// Guides for those who use the hub name it; for those who run one, the address is an example.
+    fn about(&self, text: &str, origin: &str) -> String {
+        match self.shelf {
+            "use" => text.replace(EXAMPLE, origin),
+            _ => text.to_owned(),
+        }
     }
 }
 
@@ -119,8 +135,10 @@ mod tests {
         let found = with_links(text);
         assert_eq!(found, "a [b](/docs/cards#user-content-x) two c, [d](https://e.org/f) [g](#h)");
         for guide in GUIDES {
-            assert!(guide.rendered().note.is_none(), "{}", guide.name);
-            assert!(!guide.rendered().html.contains(".md\""), "{}", guide.name);
+            assert!(RENDERED[guide.name].note.is_none(), "{}", guide.name);
+            let html = guide.html("http://own.test:81");
+            assert!(!html.contains(".md\""), "{}", guide.name);
+            assert!(guide.shelf != "use" || !html.contains("hub.example.org"), "{}", guide.name);
         }
     }
 }

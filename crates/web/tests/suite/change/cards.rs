@@ -116,6 +116,87 @@ async fn a_fix_is_one_click_and_an_error_names_its_line() {
 }
 
 #[tokio::test]
+async fn the_template_takes_nothing_away() {
+    for world in World::all().await {
+        let text = "---\nlicense: mit\n---\n# Mine\n\nWords.\n\n## Usage\n\nRun it like this.\n";
+        world.repo("model", "m", false, &[("README.md", text)]).await;
+        let alice = Session::of(&world, "alice").await;
+        let page = alice.get(EDIT).await;
+        let parent = field(&page, "parent");
+        let fields =
+            [("path", "README.md"), ("text", text), ("action", "template"), ("parent", &parent)];
+        let told = alice.post_for_json(EDIT, &fields).await;
+        let told: Value = serde_json::from_str(&told.body).unwrap();
+        let made = told["text"].as_str().unwrap();
+        assert!(made.starts_with(text) && made.contains("\n## Citation\n"), "{made}");
+        assert!(!made.contains("## How to use") && made.matches("license").count() == 1, "{made}");
+    }
+}
+
+#[tokio::test]
+async fn fields_are_completed_from_what_is_used_here() {
+    for world in World::all().await {
+        let card = "---\ntags: [rare-tag, \"a<b\"]\nlicense: other\n---\n# B\n";
+        world.repo("model", "base", false, &[("README.md", card)]).await;
+        world
+            .repo("model", "hidden", true, &[("README.md", "---\ntags: [hidden-tag]\n---\n")])
+            .await;
+        world.repo("dataset", "words", false, &[("README.md", "# W")]).await;
+        let mallory = Session::of(&world, "mallory").await;
+        let page = mallory.get("/alice/base/edit/main/README.md").await;
+        page.has(&[
+            "list=\"words-models\" data-complete=\"models\"",
+            "<option value=\"alice/base\">",
+            "<option value=\"alice/words\">",
+            "<option value=\"rare-tag\">1</option>",
+            "<option value=\"a&#60;b\">",
+            "id=\"meta_metrics\"",
+        ]);
+        page.lacks(&["alice/hidden", "hidden-tag", "data-other hidden"]);
+        page.has(&["<label for=\"meta_license_name\" data-other>"]);
+        let alice = Session::of(&world, "alice").await;
+        let page = alice.get("/alice/hidden/edit/main/README.md").await;
+        page.has(&["<label for=\"meta_license_link\" data-other hidden>", "alice/hidden"]);
+        let parent = field(&page, "parent");
+        let fields = [
+            ("path", "README.md"),
+            ("text", "# H"),
+            ("action", "preview"),
+            ("parent", &parent),
+            ("meta_license", "other"),
+        ];
+        let told = alice.post_for_json("/alice/hidden/edit/main/README.md", &fields).await;
+        assert_eq!(serde_json::from_str::<Value>(&told.body).unwrap()["other"], true);
+        let page = alice.get("/datasets/alice/words/edit/main/README.md").await;
+        page.has(&["id=\"meta_license_name\""]).lacks(&["words-models", "meta_metrics"]);
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_licence_names_the_nearest_ones() {
+    for world in World::all().await {
+        world.repo("model", "m", false, &[("README.md", "# M")]).await;
+        let alice = Session::of(&world, "alice").await;
+        let parent = field(&alice.get(EDIT).await, "parent");
+        let fields = [
+            ("path", "README.md"),
+            ("text", "---\nlicense: apache2\n---\n# M\n"),
+            ("action", "save"),
+            ("target", "branch"),
+            ("parent", &parent),
+        ];
+        let page = alice.post(EDIT, &fields).await;
+        assert_eq!(page.status, 400);
+        page.has(&["nearest: apache-2.0, ", "href=\"/docs/cards#user-content-licences\""]);
+        page.lacks(&["must be one of ["]);
+        world
+            .browse("/docs/cards")
+            .await
+            .has(&["id=\"user-content-licences\"", "id=\"user-content-tasks\""]);
+    }
+}
+
+#[tokio::test]
 async fn where_there_is_no_card_it_begins_with_the_template() {
     for world in World::all().await {
         world.repo("dataset", "d", false, &[("a.csv", "a,b\n1,2\n")]).await;

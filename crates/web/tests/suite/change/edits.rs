@@ -165,6 +165,14 @@ async fn a_stranger_proposes_and_cannot_commit() {
         assert_eq!(world.file("/alice/m/resolve/refs%2Fpr%2F2/a.txt").await.status, 404);
         assert_eq!(world.file("/alice/m/resolve/main/a.txt").await.body, "old");
         assert_eq!(world.file("/alice/m/resolve/refs%2Fpr%2F1/a.txt").await.body, "better");
+        // The page says what was made of it, and what comes next; so does the list of files.
+        for path in ["/alice/m/blob/refs%2Fpr%2F1/a.txt", "/alice/m/tree/refs%2Fpr%2F1"] {
+            let page = mallory.get(path).await;
+            page.has(&["Pull request 1 is open:", "Update a.txt", "git fetch origin refs/pr/1"]);
+            page.has(&["href=\"/alice/m/compare/main..refs%2Fpr%2F1\""]);
+        }
+        world.browse("/alice/m/compare/main..refs%2Fpr%2F1").await.has(&["better"]);
+        mallory.get("/alice/m/blob/main/a.txt").await.lacks(&["Pull request 1 is"]);
         // Whose pull request it is may go on there.
         let page = mallory.get("/alice/m/edit/refs%2Fpr%2F1/a.txt").await;
         page.has(&["value=\"branch\" checked"]).lacks(&["value=\"pull\""]);

@@ -37,6 +37,7 @@ async fn a_form_makes_a_repository_with_a_card() {
             assert_eq!((again.status.as_u16(), again.header("location")), (303, base));
             let page = alice.get(base).await;
             page.has(&["Put files in", "Add files", "hf upload alice/things", "Settings"]);
+            page.has(&["href=\"/settings/tokens\"", "is the password", "href=\"/new\""]);
             assert!(!world.browse(base).await.body.contains("Put files in"));
             let card = world.file(&format!("{base}/resolve/main/README.md")).await;
             card.has(&["license: mit", "# things"]);
@@ -138,7 +139,8 @@ async fn settings_change_access_name_and_end() {
             (Session::of(&world, "alice").await, Session::of(&world, "mallory").await);
         assert_eq!(mallory.get("/alice/m/settings").await.status, 403);
         mallory.get("/alice/m").await.lacks(&["/alice/m/settings"]);
-        alice.get("/alice/m/settings").await.has(&["Large files", "Rename or transfer"]);
+        let page = alice.get("/alice/m/settings").await;
+        page.has(&["Large files", "Rename or transfer", "Asking for access comes later"]);
         let fields = [("action", "access"), ("visibility", "private"), ("gated", "auto")];
         assert_eq!(mallory.post("/alice/m/settings", &fields).await.status, 403);
         let set = alice.post("/alice/m/settings", &fields).await;
@@ -162,7 +164,7 @@ async fn settings_change_access_name_and_end() {
         let unsure =
             alice.post("/alice/n/settings", &[("action", "delete"), ("confirm", "alice/m")]).await;
         assert_eq!(unsure.status, 400);
-        unsure.has(&["must be alice/n"]);
+        unsure.has(&["Name must be typed as it is, alice/n,"]);
         let gone =
             alice.post("/alice/n/settings", &[("action", "delete"), ("confirm", "alice/n")]).await;
         assert_eq!((gone.status.as_u16(), gone.header("location")), (303, "/alice"));
@@ -203,6 +205,22 @@ async fn branches_and_tags_are_made_protected_and_deleted() {
                 .await;
             assert_eq!(page.status, status, "{}", page.body);
             page.has(&[words]);
+        }
+        // A click on Delete asks; only the answer deletes.
+        page.has(&["/alice/m/refs?delete=branch&#38;name=try%2F%3Cb%3E"]);
+        page.lacks(&[
+            "value=\"delete-branch\"",
+            "value=\"delete-tag\"",
+            "delete=branch&#38;name=main",
+        ]);
+        let asked = alice.get("/alice/m/refs?delete=branch&name=try%2F%3Cb%3E").await;
+        asked.has(&["Delete the branch try/&#60;b&#62;?", "value=\"delete-branch\"", "Leave it"]);
+        let asked = alice.get("/alice/m/refs?delete=tag&name=v1").await;
+        asked.has(&["Delete the tag v1?", "value=\"delete-tag\""]);
+        for odd in ["delete=tag&name=other", "delete=x&name=v1", "delete=branch"] {
+            let page = alice.get(&format!("/alice/m/refs?{odd}")).await;
+            assert_eq!(page.status, 200);
+            page.lacks(&["Leave it"]);
         }
         let protect = [("action", "protect"), ("name", "other")];
         assert_eq!(alice.post("/alice/m/refs", &protect).await.status, 303);
