@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
-use steelyard_core::{Namespace, RepoId, RepoName, Visibility};
+use steelyard_core::{Namespace, RepoId, RepoKind, RepoName, Visibility};
 use steelyard_http::{ApiError, Target};
 use steelyard_service::repos::{Gating, RepoRow, UpdateSettings};
 use steelyard_service::{Action, Error, Result};
@@ -16,6 +16,8 @@ use crate::{format, links, respond};
 
 /// Large files that are shown, those first that take most.
 const FILES: usize = 12;
+/// Models made from this one that are named where it can be deleted.
+const CHILDREN: usize = 10;
 
 struct FileLine {
     path: String,
@@ -44,6 +46,9 @@ struct SettingsPage {
     owner: String,
     name: String,
     storage: Storage,
+    /// Models that were made from it, with their addresses, and how many more.
+    children: Vec<(String, String)>,
+    more_children: i64,
 }
 
 const DONE: &[(&str, &str)] = &[
@@ -69,7 +74,10 @@ async fn show(
     if !owners.contains(&owner) {
         owners.insert(0, owner.clone());
     }
+    let (children, more_children) = children(visit, &row).await?;
     let page = SettingsPage {
+        children,
+        more_children,
         frame: visit.frame.clone().section(target.kind.plural()),
         csrf: visit.csrf(),
         outcome,
@@ -80,6 +88,25 @@ async fn show(
         head: Head::of(visit, &row, "main", "settings").await?,
     };
     respond::form(status, &page)
+}
+
+/// Models that were made from this one, as far as the reader may know of them.
+async fn children(visit: &Visit, row: &RepoRow) -> Result<(Vec<(String, String)>, i64)> {
+    if row.kind != RepoKind::Model {
+        return Ok((Vec::new(), 0));
+    }
+    let count = visit.hub.count_children(&visit.actor, &row.repo).await?.total();
+    if count == 0 {
+        return Ok((Vec::new(), 0));
+    }
+    let (found, _) = visit.hub.list_children(&visit.actor, &row.repo, None, 0).await?;
+    let named = found
+        .into_iter()
+        .take(CHILDREN)
+        .map(|child| (child.row.repo.to_string(), links::repo(RepoKind::Model, &child.row.repo)));
+    let named: Vec<_> = named.collect();
+    let more = count.saturating_sub(i64::try_from(named.len()).unwrap_or(count));
+    Ok((named, more))
 }
 
 async fn storage(visit: &Visit, row: &RepoRow) -> Result<Storage> {
@@ -160,6 +187,15 @@ async fn delete(target: &Target, sent: &Submission) -> Result<String> {
             "name",
             format!("must be typed as it is, {name}, so that nothing is deleted by chance"),
         ));
+    }
+    let (children, _) = children(visit, &row).await?;
+    if let Some((first, _)) = children.first()
+        && sent.get("despite") != "children"
+    {
+        let rule = format!(
+            "is not enough: models were made from it, {first} for one; say that it shall go all the same"
+        );
+        return Err(Error::invalid("name", rule));
     }
     visit.hub.delete_repo(&visit.actor, target.kind, &target.id).await?;
     Ok(format!("/{}", row.repo.namespace))

@@ -165,8 +165,17 @@ async fn settings_change_access_name_and_end() {
             alice.post("/alice/n/settings", &[("action", "delete"), ("confirm", "alice/m")]).await;
         assert_eq!(unsure.status, 400);
         unsure.has(&["Name must be typed as it is, alice/n,"]);
-        let gone =
-            alice.post("/alice/n/settings", &[("action", "delete"), ("confirm", "alice/n")]).await;
+        // Who deletes what others were made from says that they know.
+        let card = "---\nbase_model: alice/n\n---\n";
+        world.repo("model", "child", false, &[("README.md", card)]).await;
+        alice.get("/alice/n/settings").await.has(&["Made from it: <a href=\"/alice/child\">"]);
+        let sure = [("action", "delete"), ("confirm", "alice/n")];
+        let refused = alice.post("/alice/n/settings", &sure).await;
+        assert_eq!(refused.status, 400);
+        refused.has(&["models were made from it, alice/child for one"]);
+        assert_eq!(alice.get("/alice/n").await.status, 200);
+        let sure = [sure[0], sure[1], ("despite", "children")];
+        let gone = alice.post("/alice/n/settings", &sure).await;
         assert_eq!((gone.status.as_u16(), gone.header("location")), (303, "/alice"));
         assert_eq!(alice.get("/alice/n").await.status, 404);
     }
