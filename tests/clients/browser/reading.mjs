@@ -113,7 +113,7 @@ async function a_model_leads_on({ page }) {
   await open(page, "/alice/zoo-tune");
   const facts = page.getByRole("complementary", { name: "Facts" });
   await page.getByRole("link", { name: "Use this model" }).click();
-  assert.match(page.url(), /#use$/);
+  await page.waitForURL(/#use$/);
   await page.getByRole("link", { name: /^Pinned to [0-9a-f]{8} instead$/ }).click();
   await page.waitForURL(/\?revision=[0-9a-f]{40}#use$/);
   const commit = new URL(page.url()).searchParams.get("revision");
