@@ -85,7 +85,7 @@ async function the_first_stop_skips_to_the_content({ page }) {
     assert.equal(first.text, "Skip to the content", address);
     assert.ok(first.inside && first.outlined, "the link shows itself when it has the focus");
     await page.keyboard.press("Enter");
-    assert.equal(new URL(page.url()).hash, "#main");
+    await page.waitForURL(/#main$/);
     await page.keyboard.press("Tab");
     assert.ok(await page.evaluate(() => document.querySelector("main").contains(document.activeElement)), address);
   }

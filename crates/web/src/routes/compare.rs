@@ -197,7 +197,9 @@ fn rows(models: &[Compared]) -> Vec<Row> {
         let dtype = ["dtype", "torch_dtype"].iter().find_map(|key| model.config.get(key)?.as_str());
         text(dtype.map(str::to_owned))
     });
-    add("Licence", false, &|model| model.facts.license.iter().take(1).map(license).collect());
+    add("Licence", false, &|model| {
+        model.facts.license.iter().take(1).map(|id| license(id)).collect()
+    });
     add("Lineage of licences", false, &|model| text(Some(model.verdict.to_owned())));
     add("Made from", false, &|model| model.bases.clone());
     add("Languages", false, &|model| {
@@ -211,7 +213,7 @@ fn text(cell: Option<String>) -> Vec<Line> {
     cell.into_iter().filter(|text| !text.is_empty()).map(Line::text).collect()
 }
 
-fn license(id: &String) -> Line {
+fn license(id: &str) -> Line {
     Line::link(hits::license_name(id), links::listed(RepoKind::Model, Facet::License, id))
 }
 

@@ -1,7 +1,6 @@
 //! What stands beside a card, and the code to begin with.
 
 use crate::world::World;
-use steelyard_testkit::Stores;
 
 #[tokio::test]
 async fn a_model_tells_what_it_was_made_from_and_how_well_it_does() {
