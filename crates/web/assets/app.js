@@ -156,7 +156,7 @@ function scrolling() {
       else target.removeAttribute("tabindex");
     }
   });
-  for (const block of document.querySelectorAll("pre, pre code, .scroll, .prose table, math[display=block]")) watch.observe(block);
+  for (const block of document.querySelectorAll("pre, .copybox code, .scroll, .prose table, math[display=block]")) watch.observe(block);
 }
 
 // On a narrow screen the filters begin closed: the list is what one came for.

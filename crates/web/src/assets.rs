@@ -131,4 +131,20 @@ mod tests {
         let style = compact(include_str!("../assets/style.css"));
         assert!(style.len() > 20_000 && !style.contains("/*") && style.starts_with(":root{"));
     }
+
+    #[test]
+    fn scripts_are_small_and_bare() {
+        let scripts = [&*SCRIPT, &*CHANGE, &*HASHER].map(|asset| asset.bytes.clone());
+        assert!(scripts.iter().map(Bytes::len).sum::<usize>() < 30_000);
+        for script in &scripts {
+            let text = std::str::from_utf8(script).unwrap();
+            let is_bare = |line: &str| !line.is_empty() && !line.starts_with([' ', '/']);
+            assert!(text.lines().all(|line| is_bare(line) || line.starts_with("/*")), "{text}");
+        }
+        assert_eq!(bare("a\n  // why\n  b(\"//\");\n\n"), "a\nb(\"//\");\n");
+        // A text that went over a line's end would lose its indentation.
+        for source in [include_str!("../assets/app.js"), include_str!("../assets/change.js")] {
+            assert!(source.lines().all(|line| line.matches('`').count() % 2 == 0));
+        }
+    }
 }
