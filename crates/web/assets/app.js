@@ -159,10 +159,10 @@ function scrolling() {
   for (const block of document.querySelectorAll("pre, .copybox code, .scroll, .prose table, math[display=block]")) watch.observe(block);
 }
 
-// On a narrow screen the filters begin closed: the list is what one came for.
+// On a narrow screen the filters begin closed, unless all words of one are asked for: the list is what one came for.
 function narrow() {
   const filters = document.querySelector(".facets-all");
-  if (filters && matchMedia("(max-width: 48rem)").matches) filters.open = false;
+  if (filters && !location.search.includes("more=") && matchMedia("(max-width: 48rem)").matches) filters.open = false;
 }
 
 // Pages that change something bring a script of their own.

@@ -65,6 +65,9 @@ async function a_facet_changes_its_mind({ page }) {
   await filters.getByRole("link", { name: "Show fewer of Trained on" }).waitFor();
   const all = await words.count();
   assert.ok(few === 12 && all > few, `${all} words are not more than ${few}`);
+  await page.setViewportSize({ width: 390, height: 800 });
+  await page.reload();
+  await filters.getByRole("link", { name: "Show fewer of Trained on" }).waitFor();
   await filters.getByRole("link", { name: /^Text Classification/i }).click();
   await chips.getByRole("link", { name: "task:text-classification" }).waitFor();
   await filters.getByRole("link", { name: "1B to 8B" }).click();
