@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 use steelyard_card::report::{Known, ReportInput, report};
-use steelyard_card::{CardInput, Report, derive, validate_bytes};
+use steelyard_card::{CardInput, Issue, Report, derive, validate_bytes};
 use steelyard_core::RepoKind;
 
 use super::remote::Remote;
@@ -39,11 +39,21 @@ pub fn run(flags: &SettingFlags, command: &CardCommand) -> Result<()> {
 fn local(args: &CheckArgs) -> Result<(Report, Value)> {
     let is_folder = args.target.is_dir();
     let readme = if is_folder { args.target.join("README.md") } else { args.target.clone() };
-    let text = std::fs::read(&readme).with_context(|| {
-        format!("cannot read {}, so there is no card to check", readme.display())
-    })?;
-    let rules = validate_bytes(kind_of(args.kind), None, &text);
-    let text = String::from_utf8_lossy(&text);
+    let bytes = match std::fs::read(&readme) {
+        Ok(bytes) => Some(bytes),
+        Err(error) if is_folder && error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => {
+            return Err(error).with_context(|| format!("cannot read {}", readme.display()));
+        }
+    };
+    let rules = match &bytes {
+        Some(bytes) => validate_bytes(kind_of(args.kind), None, bytes),
+        None => {
+            let message = "there is none, so nothing says what this is".to_owned();
+            Report { errors: Vec::new(), warnings: vec![Issue { message, line: None }] }
+        }
+    };
+    let text = bytes.as_deref().map(String::from_utf8_lossy);
     let kind = kind_of(args.kind);
     let mut found = Vec::new();
     if is_folder {
@@ -56,7 +66,7 @@ fn local(args: &CheckArgs) -> Result<(Report, Value)> {
     let facts = derive(
         kind,
         CardInput {
-            readme: Some(&text),
+            readme: text.as_deref(),
             files: &files,
             sizes: &sizes,
             config_json: config.as_deref(),
@@ -65,7 +75,7 @@ fn local(args: &CheckArgs) -> Result<(Report, Value)> {
         },
     );
     let known = Known::default();
-    let readme = Some(&*text);
+    let readme = text.as_deref();
     let told = report(ReportInput { kind, readme, facts: &facts, files: &files, known: &known });
     Ok((rules, serde_json::to_value(told)?))
 }
@@ -178,6 +188,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (rules, told) = check(dir.path());
         assert!(rules.is_valid() && told["score"] == 0, "no card at all: {told}");
+        assert!(issues(&rules).starts_with("README.md: warning: there is none"));
         std::fs::write(dir.path().join("README.md"), "---\nlicense: [1\n---\n# A\n").unwrap();
         let (rules, _) = check(dir.path());
         assert!(issues(&rules).starts_with("README.md:"), "{}", issues(&rules));

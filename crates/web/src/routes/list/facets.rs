@@ -97,7 +97,7 @@ pub(super) async fn widen(visit: &Visit, asked: &SearchRequest, found: &mut Foun
         let mut request = SearchRequest {
             facets: vec![words],
             sort: Sort::LastModified,
-            limit: 1,
+            limit: 0,
             cursor: None,
             with_total: false,
             ..asked.clone()
