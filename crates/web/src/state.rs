@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use crate::doctor::refusals::Refusals;
 use crate::examples;
 use crate::markdown::{self, Place, Rendered};
-use crate::routes::{Listed, Sheet};
+use crate::routes::{Counted, Listed, Sheet};
 
 /// Rendered texts that are kept, by bytes.
 const RENDERED_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -22,8 +22,10 @@ const SHEETS_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Pages of folders and answers of blame that are kept, by bytes.
 const LISTINGS_BYTES_MAX: u64 = 32 * 1024 * 1024;
 const BLAMES_BYTES_MAX: u64 = 16 * 1024 * 1024;
-/// How long a sheet is kept at most. What it says stays true by the log; only the order in which popular Spaces are named
-/// follows counters, which write no events.
+/// Counts of facets that are kept, by bytes.
+const COUNTS_BYTES_MAX: u64 = 8 * 1024 * 1024;
+/// How long a sheet, or a count, is kept at most. What it says stays true by the log; only what follows counters, which write
+/// no events, or the time of day may be older.
 const SHEET_LIFE: Duration = Duration::from_secs(60);
 /// Renderings that may go on at once, for so many cores: the other half answers requests.
 fn workers() -> usize {
@@ -35,6 +37,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Whose sheet of which repository it is: the repository, who looks, and the address of the hub that stands in its commands.
 pub(crate) type SheetKey = (i64, Option<(i64, bool)>, String);
 
+/// Whose counts of what: who looks, and the question.
+pub(crate) type CountKey = (Option<(i64, bool)>, String);
+
 /// What follows from a commit of a repository alone: the repository, the commit, and what was asked of it.
 pub(crate) type CommitKey = (i64, Oid, String);
 
@@ -43,10 +48,16 @@ pub(crate) type CommitKey = (i64, Oid, String);
 pub struct Web {
     rendered: Cache<String, Arc<Rendered>>,
     sheets: Cache<SheetKey, Arc<Sheet>>,
+    counts: Cache<CountKey, Arc<Counted>>,
     listings: Cache<CommitKey, Arc<Listed>>,
     blames: Cache<CommitKey, Arc<Blamed>>,
     refusals: Refusals,
     workers: Arc<Semaphore>,
+}
+
+/// Who looks, as far as what they may see depends on it.
+pub(crate) fn who(actor: &Actor) -> Option<(i64, bool)> {
+    actor.user().map(|user| (user.id, user.is_admin))
 }
 
 impl Default for Web {
@@ -61,6 +72,13 @@ impl Default for Web {
         Self {
             rendered: Cache::builder().max_capacity(RENDERED_BYTES_MAX).weigher(weigh).build(),
             sheets: sheets.weigher(weigh_sheet).build(),
+            counts: Cache::builder()
+                .max_capacity(COUNTS_BYTES_MAX)
+                .time_to_live(SHEET_LIFE)
+                .weigher(|key: &CountKey, counted: &Arc<Counted>| {
+                    u32::try_from(key.1.len() + counted.bytes()).unwrap_or(u32::MAX)
+                })
+                .build(),
             listings: Cache::builder()
                 .max_capacity(LISTINGS_BYTES_MAX)
                 .weigher(|key: &CommitKey, listed: &Arc<Listed>| weight(key, listed.bytes()))
@@ -97,6 +115,11 @@ impl Web {
         &self.sheets
     }
 
+    /// Counts of facets; each says itself whether it still holds.
+    pub(crate) fn counts(&self) -> &Cache<CountKey, Arc<Counted>> {
+        &self.counts
+    }
+
     /// Pages of folders, by commit. Whoever asks has been let in to the commit before.
     pub(crate) fn listings(&self) -> &Cache<CommitKey, Arc<Listed>> {
         &self.listings
@@ -114,7 +137,7 @@ impl Web {
 
     /// Under what a sheet is kept: nobody is ever shown what was gathered for somebody else.
     pub(crate) fn sheet_key(&self, repo_id: i64, actor: &Actor, origin: &str) -> SheetKey {
-        (repo_id, actor.user().map(|user| (user.id, user.is_admin)), origin.to_owned())
+        (repo_id, who(actor), origin.to_owned())
     }
 
     /// The Markdown of the blob `oid`, without its metadata, rendered. It is kept under its content and everything that

@@ -18,6 +18,8 @@ use crate::frame::{Frame, Visit};
 use crate::hits::{self, HitRow};
 use crate::{format, links, respond};
 
+pub(crate) use facets::Counted;
+
 /// Repositories on a page.
 const PAGE: usize = 30;
 /// Pages that a reader may ask for at once.

@@ -33,6 +33,7 @@ use steelyard_service::{Action, Error, Missing, Result};
 use crate::assets;
 use crate::frame::Visit;
 
+pub(crate) use list::Counted;
 pub(crate) use repo::Sheet;
 pub(crate) use tree::Listed;
 

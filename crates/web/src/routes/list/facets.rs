@@ -1,6 +1,8 @@
 //! The vocabularies beside a list. A facet that the query narrows is counted as if it did not, so that its other words stay
 //! to be chosen instead.
 
+use std::sync::Arc;
+
 use steelyard_core::RepoKind;
 use steelyard_http::Params;
 use steelyard_service::Result;
@@ -9,6 +11,7 @@ use steelyard_service::discovery::{Facet, FacetCount, Found, SearchRequest, Sort
 
 use super::{Place, parse_query};
 use crate::frame::Visit;
+use crate::state::who;
 use crate::{format, hits, links};
 
 /// Words shown of a facet at first.
@@ -88,8 +91,42 @@ pub(super) fn wanted(kind: RepoKind, params: &Params) -> Vec<(Facet, usize)> {
     facets_of(kind).iter().map(|(facet, _, _)| (*facet, words(*facet))).collect()
 }
 
+/// Counts that are kept: whoever goes from word to word of a facet asks the same question each time.
+pub(crate) struct Counted {
+    /// The log's position before it was counted.
+    position: u64,
+    counts: Vec<FacetCount>,
+}
+
+impl Counted {
+    /// About how much memory it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.counts.iter().map(|one| one.word.len() + size_of::<FacetCount>()).sum()
+    }
+}
+
+/// The words of the only facet that a request asks for.
+async fn counted(visit: &Visit, position: u64, request: SearchRequest) -> Result<Arc<Counted>> {
+    let key = (who(&visit.actor), format!("{request:?}"));
+    if let Some(kept) = visit.web.counts().get(&key)
+        && kept.position == position
+    {
+        return Ok(kept);
+    }
+    let facet = visit.hub.search_words(&visit.actor, request).await?.facets.pop();
+    let counts = facet.map(|(_, counts)| counts).unwrap_or_default();
+    let counted = Arc::new(Counted { position, counts });
+    visit.web.counts().insert(key, Arc::clone(&counted));
+    Ok(counted)
+}
+
 /// Counts each facet that the query narrows without its own words. The words that are asked for stay, whatever their count.
 pub(super) async fn widen(visit: &Visit, asked: &SearchRequest, found: &mut Found) -> Result<()> {
+    let is_narrowed = |facet: &Facet| !chosen(&asked.query, *facet).is_empty();
+    if !found.facets.iter().any(|(facet, _)| is_narrowed(facet)) {
+        return Ok(());
+    }
+    let position = visit.hub.log_position().await?;
     for (facet, own) in &mut found.facets {
         let chosen = chosen(&asked.query, *facet);
         let words = asked.facets.iter().find(|(one, _)| one == facet).copied();
@@ -103,8 +140,7 @@ pub(super) async fn widen(visit: &Visit, asked: &SearchRequest, found: &mut Foun
             ..asked.clone()
         };
         request.query.terms.retain(|term| !is_of(term, *facet));
-        let wide = visit.hub.search_words(&visit.actor, request).await?.facets.pop();
-        let mut counts = wide.map(|(_, counts)| counts).unwrap_or_default();
+        let mut counts = counted(visit, position, request).await?.counts.clone();
         for word in chosen {
             if !counts.iter().any(|one| one.word.eq_ignore_ascii_case(word)) {
                 let known = own.iter().find(|one| one.word.eq_ignore_ascii_case(word));
