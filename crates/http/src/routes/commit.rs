@@ -151,7 +151,7 @@ async fn commit(
         Operation::File { path, content } if path.as_str() == "README.md" => Some(content.clone()),
         _ => None,
     });
-    let repo = access.repo().clone();
+    let landed = readme.map(|readme| (access.repo().clone(), readme));
     let page = format!("{origin}/{}{}", access.repo().kind.url_prefix(), access.repo().repo);
     let committed = hub.commit_with(access, request).await?;
     Ok(Json(CommitResponse {
@@ -159,8 +159,8 @@ async fn commit(
         commit_oid: committed.oid.to_string(),
         commit_url: format!("{page}/commit/{}", committed.oid),
         pull_request_url: committed.pull_request.map(|num| format!("{page}/discussions/{num}")),
-        hook_output: match readme {
-            Some(readme) => hub.advice(&actor, &repo, &readme).await.join("\n"),
+        hook_output: match landed {
+            Some((repo, readme)) => hub.advice(&actor, &repo, &readme).await.join("\n"),
             None => String::new(),
         },
     }))

@@ -8,6 +8,7 @@ use steelyard_core::{RepoId, RepoKind, Revision, Timestamp};
 use steelyard_db::evals;
 use steelyard_index::{Linked, SearchRequest, Sort};
 
+use super::numbers::weight_faults;
 use crate::revisions::{Entry, Snapshot, facts_with_card, result_files, result_of};
 use crate::{Action, Actor, Error, Hub, Result};
 
@@ -198,9 +199,7 @@ impl Hub {
         if !snapshot.is_head {
             return Ok(Vec::new());
         }
-        let weights = self.weights_on_record(&snapshot.repo).await?;
-        let faults = weights["faults"].as_array().into_iter().flatten();
-        Ok(faults.filter_map(|fault| fault.as_str().map(str::to_owned)).collect())
+        Ok(weight_faults(&self.weights_on_record(&snapshot.repo).await?))
     }
 
     /// Looks up the ids that the metadata names.

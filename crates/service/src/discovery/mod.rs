@@ -28,6 +28,7 @@ mod words;
 pub use feed::run;
 pub use leaderboard::{Board, Rank, Ranking, Reported};
 pub use lineage::{Child, ChildrenCount, Lineage};
+pub use numbers::weight_faults;
 pub use search::{Found, FoundRepo};
 pub use steelyard_card::facts::BaseRelation;
 pub use steelyard_index::query;

@@ -7,6 +7,12 @@ use steelyard_index::query::Number;
 use crate::repos::RepoRow;
 use crate::{Hub, Result};
 
+/// What is wrong with files of weights, of what [`Hub::weights_on_record`] says.
+pub fn weight_faults(weights: &Value) -> Vec<String> {
+    let faults = weights["faults"].as_array().into_iter().flatten();
+    faults.filter_map(|fault| fault.as_str().map(str::to_owned)).collect()
+}
+
 impl Hub {
     /// Parameters of each of these repositories, where they are known.
     pub fn parameters_of(&self, rows: &[&RepoRow]) -> Vec<Option<u64>> {

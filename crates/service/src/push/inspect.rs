@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use steelyard_card::validate_bytes;
 use steelyard_core::limits::REGULAR_FILE_BYTES_MAX;
 use steelyard_core::{Oid, RepoKind};
@@ -16,6 +17,8 @@ use crate::history::{Change, History, broken};
 use crate::lfs::Unlinked;
 use crate::{Error, Result};
 
+/// The file that says what a repository is.
+const README: &str = "README.md";
 /// Files named in one message.
 const FILES_SHOWN_MAX: usize = 10;
 
@@ -195,23 +198,8 @@ impl Tips<'_> {
 
     /// What is wrong with the card at the root of `tree`, unless it was so before.
     fn check_card(&self, tree: Oid, old_tree: Option<Oid>) -> Result<Option<Fault>> {
-        const README: &str = "README.md";
-        let view = &**self.view;
-        let find = |tree: &Oid| read::lookup_path(view, tree, README).map_err(broken);
-        let Some(readme) = find(&tree)?.filter(|entry| entry.mode.is_file()) else {
-            return Ok(None);
-        };
-        let before = old_tree.as_ref().map(find).transpose()?.flatten();
-        if before.is_some_and(|before| before.oid == readme.oid) {
-            return Ok(None);
-        }
-        let missing = || broken(GitError::Missing(readme.oid));
-        let (_, size) = view.header(&readme.oid).map_err(broken)?.ok_or_else(missing)?;
-        if size > REGULAR_FILE_BYTES_MAX {
-            return Ok(None);
-        }
-        let blob = view.read(&readme.oid).map_err(broken)?.ok_or_else(missing)?;
-        let report = validate_bytes(self.kind, None, &blob.data);
+        let Some(card) = changed_card(self.view, tree, old_tree)? else { return Ok(None) };
+        let report = validate_bytes(self.kind, None, &card);
         let shown = |issue: &steelyard_card::Issue| match issue.line {
             Some(line) => format!("{README} line {line}: {}", issue.message),
             None => format!("{README}: {}", issue.message),
@@ -223,6 +211,26 @@ impl Tips<'_> {
         );
         Ok(Some(Fault { reason: shown(first), details }))
     }
+}
+
+/// The card at the root of a tree, if it is another one than in the old tree.
+pub(super) fn changed_card(
+    view: &History,
+    tree: Oid,
+    old_tree: Option<Oid>,
+) -> Result<Option<Bytes>> {
+    let find = |tree: Oid| read::lookup_path(view, &tree, README).map_err(broken);
+    let Some(card) = find(tree)?.filter(|entry| entry.mode.is_file()) else { return Ok(None) };
+    let before = old_tree.map(find).transpose()?.flatten();
+    if before.is_some_and(|before| before.oid == card.oid) {
+        return Ok(None);
+    }
+    let missing = || broken(GitError::Missing(card.oid));
+    let (_, size) = view.header(&card.oid).map_err(broken)?.ok_or_else(missing)?;
+    if size > REGULAR_FILE_BYTES_MAX {
+        return Ok(None);
+    }
+    Ok(Some(view.read(&card.oid).map_err(broken)?.ok_or_else(missing)?.data))
 }
 
 fn fault(reason: impl Into<String>) -> Fault {

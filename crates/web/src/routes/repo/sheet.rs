@@ -13,7 +13,9 @@ use steelyard_card::{Facts, front_matter};
 use steelyard_core::{Oid, RepoKind};
 use steelyard_service::Result;
 use steelyard_service::discovery::query::Query;
-use steelyard_service::discovery::{Facet, FoundRepo, Lineage, Reported, SearchRequest, Sort};
+use steelyard_service::discovery::{
+    Facet, FoundRepo, Lineage, Reported, SearchRequest, Sort, weight_faults,
+};
 use steelyard_service::repos::RepoRow;
 use steelyard_service::revisions::{Content, Snapshot};
 
@@ -195,9 +197,7 @@ async fn gather(
 }
 
 fn faults(weights: &serde_json::Value, of_benchmark: Option<String>) -> Vec<String> {
-    let of_weights = weights["faults"].as_array().into_iter().flatten();
-    let of_weights = of_weights.filter_map(|fault| fault.as_str().map(str::to_owned));
-    of_weights.chain(of_benchmark).collect()
+    weight_faults(weights).into_iter().chain(of_benchmark).collect()
 }
 
 /// Whether there is nothing to be loaded yet: no file but those that a repository begins with, and no words in its card.
